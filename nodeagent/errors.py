@@ -1,0 +1,158 @@
+"""The error tree: every expected failure of an operation, and what its owner should do next."""
+
+import enum
+from typing import ClassVar
+
+
+class Retry(enum.Enum):
+    """What can mend a failed operation."""
+
+    BACKOFF = enum.auto()  # try again later, waiting longer each time
+    ON_CHANGE = enum.auto()  # only a new spec or a new observation can help
+    NEVER = enum.auto()  # the pod is over
+
+
+class AgentError(Exception):
+    """A failed operation: which one, on what, and what the worker should do about it.
+
+    `reason` is the word that status and events show; a single error may override the class's.
+    """
+
+    retry: ClassVar[Retry] = Retry.BACKOFF
+    default_reason: ClassVar[str] = "Failed"
+
+    def __init__(self, *, op: str, target: str, detail: str, reason: str = "") -> None:
+        super().__init__(f"{op} {target}: {detail}")
+        self.op, self.target, self.detail = op, target, detail
+        self.reason = reason or self.default_reason
+
+
+class SettingsError(AgentError):
+    """A wrong flag or configuration value; stops start-up with exit code 2."""
+
+    retry = Retry.ON_CHANGE
+    default_reason = "InvalidConfiguration"
+
+
+class ManifestError(AgentError):
+    """A manifest that cannot be used. `line` and `column` count from 1; 0 means unknown."""
+
+    retry = Retry.ON_CHANGE
+    default_reason = "InvalidManifest"
+
+    def __init__(
+        self, *, op: str, target: str, detail: str, reason: str = "", line: int = 0, column: int = 0
+    ) -> None:
+        super().__init__(op=op, target=target, detail=detail, reason=reason)
+        self.line, self.column = line, column
+
+
+class ConfigError(AgentError):
+    """A container's or pod's configuration cannot be built (CreateContainerConfigError)."""
+
+    retry = Retry.BACKOFF
+    default_reason = "CreateContainerConfigError"
+
+
+class CriError(AgentError):
+    """The container runtime answered with an error that has no better class."""
+
+    default_reason = "RuntimeError"
+
+
+class CriNotFound(CriError):
+    """The runtime does not know the container, sandbox or image."""
+
+
+class CriUnavailable(CriError):
+    """The runtime is not reachable, or the deadline passed (the call may have worked)."""
+
+    default_reason = "RuntimeUnavailable"
+
+
+class CriRefused(CriError):
+    """The runtime rejects the request as it stands."""
+
+
+class CriUnimplemented(CriError):
+    """The runtime lacks this call."""
+
+
+class ImageError(AgentError):
+    """An image is not there and cannot be brought."""
+
+    default_reason = "ErrImagePull"
+
+
+class ImagePullFailed(ImageError):
+    """The registry or the runtime failed the pull."""
+
+
+class ImageNeverPresent(ImageError):
+    """Policy Never, and the image is not on the node."""
+
+    retry = Retry.ON_CHANGE
+    default_reason = "ErrImageNeverPull"
+
+
+class ImageNameInvalid(ImageError):
+    """The image reference does not parse."""
+
+    retry = Retry.ON_CHANGE
+    default_reason = "InvalidImageName"
+
+
+class ImageInspectFailed(ImageError):
+    """The runtime could not say whether the image is there."""
+
+    default_reason = "ImageInspectError"
+
+
+class VolumeError(AgentError):
+    """A volume cannot be set up or torn down."""
+
+    default_reason = "FailedMount"
+
+
+class MountFailed(VolumeError):
+    """mount, mkdir or a check on the host failed."""
+
+
+class SourceMissing(VolumeError):
+    """A secret, config map or claim that the volume needs is absent."""
+
+
+class NotSupported(VolumeError):
+    """This kind of volume cannot work here."""
+
+    retry = Retry.NEVER
+
+
+class HostError(AgentError):
+    """A file, cgroup or process operation on the node failed."""
+
+
+class HookFailed(AgentError):
+    """A postStart hook failed."""
+
+    default_reason = "PostStartHookError"
+
+
+class ApiError(AgentError):
+    """The API server refused or failed a request."""
+
+
+class ApiUnavailable(ApiError):
+    """The API server did not answer."""
+
+
+class ApiConflict(ApiError):
+    """The object changed since it was read."""
+
+
+class ApiGone(ApiError):
+    """The watch's resource version is too old: list again."""
+
+
+class ApiForbidden(ApiError):
+    """The node may not do this."""

@@ -1,0 +1,133 @@
+"""What to do: the plan as data. Each action may be repeated safely."""
+
+import enum
+from typing import TypeAlias
+
+import msgspec
+
+from nodeagent.model.ids import ContainerId, SandboxId
+from nodeagent.model.memory import Backoff
+
+
+class StopWhy(enum.StrEnum):
+    """Why a container is stopped by us."""
+
+    SPEC_CHANGED = "SpecChanged"
+    LIVENESS = "Liveness"
+    STARTUP = "Startup"
+    POST_START = "PostStartHook"
+    SANDBOX_CHANGED = "SandboxChanged"
+    RESTART_ALL = "RestartAllContainers"
+    OPERATOR = "OperatorRestart"
+    POD_DELETED = "PodDeleted"
+    POD_FINISHED = "PodFinished"
+    DEADLINE = "DeadlineExceeded"
+    EVICTED = "Evicted"
+    PREEMPTED = "Preempting"
+    NODE_SHUTDOWN = "NodeShutdown"
+    REJECTED = "Rejected"
+
+
+class PreparePod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Folders, cgroup and volumes of the pod exist afterwards."""
+
+
+class CreateSandbox(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A ready sandbox of this attempt exists afterwards."""
+
+    attempt: int
+
+
+class StopSandbox(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The sandbox has no process and no network afterwards."""
+
+    id: SandboxId
+
+
+class RemoveSandbox(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The runtime has forgotten the sandbox afterwards."""
+
+    id: SandboxId
+
+
+class EnsureImage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Ask for the container's image; the answer is remembered under (name, attempt)."""
+
+    name: str
+    attempt: int
+
+
+class StartContainer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Create and start the container; `backoff` is what to remember once it was tried.
+
+    `restart_count` is what status counts; `attempt` is the runtime's number, never smaller.
+    """
+
+    name: str
+    attempt: int
+    restart_count: int
+    backoff: Backoff | None = None
+
+
+class StopOne(msgspec.Struct, frozen=True, kw_only=True):
+    """One container of a stop.
+
+    `after` names containers that must have ended before this one gets its signal; the wait
+    spends from the same grace. `grace` is seconds for preStop, waiting and SIGTERM together.
+    """
+
+    id: ContainerId
+    name: str
+    grace: float
+    why: StopWhy
+    message: str = ""
+    after: tuple[str, ...] = ()
+    pre_stop: bool = True
+
+
+class StopContainers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """All of these have ended afterwards; they are stopped at the same time where order allows."""
+
+    stops: tuple[StopOne, ...]
+
+
+class RemoveContainer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The runtime has forgotten the container afterwards; `with_logs` removes its log file too."""
+
+    id: ContainerId
+    name: str
+    with_logs: bool = False
+
+
+class TearDownPod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The pod's volumes are unmounted and its cgroup is gone afterwards."""
+
+
+class ForgetPod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The pod's folders, logs and record are gone afterwards, and its worker ends."""
+
+
+Action: TypeAlias = (
+    PreparePod
+    | CreateSandbox
+    | StopSandbox
+    | RemoveSandbox
+    | EnsureImage
+    | StartContainer
+    | StopContainers
+    | RemoveContainer
+    | TearDownPod
+    | ForgetPod
+)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do now, in order, and when to look again even if nothing happens.
+
+    `why` is one short phrase for the log line of a plan that has actions.
+    """
+
+    actions: tuple[Action, ...] = ()
+    wake_at: float | None = None
+    why: str = ""
+    restart_all: str = ""  # the container whose exit asked for a RestartAllContainers

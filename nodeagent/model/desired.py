@@ -1,0 +1,88 @@
+"""What is wanted: pods as their sources state them, decoded, defaulted and validated."""
+
+import enum
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.model.ids import PodKey, PodUid, pod_key
+
+
+class Source(enum.StrEnum):
+    """Where a pod comes from; the values of annotation `kubernetes.io/config.source`."""
+
+    FILE = "file"
+    HTTP = "http"
+    API = "api"
+
+
+class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
+    """One pod as wanted now. `pod` is complete after `core/manifest.py` and is never assigned to.
+
+    `origin` is the file path or URL, or "" for the API. `deleting` says that its source wants it
+    gone; `grace` is then the seconds it may still take (None: as the spec says).
+    """
+
+    uid: PodUid
+    source: Source
+    origin: str
+    pod: v1.Pod
+    deleting: bool = False
+    grace: float | None = None
+
+    @property
+    def name(self) -> str:
+        assert self.pod.metadata is not None
+        return self.pod.metadata.name or ""
+
+    @property
+    def namespace(self) -> str:
+        assert self.pod.metadata is not None
+        return self.pod.metadata.namespace or "default"
+
+    @property
+    def key(self) -> PodKey:
+        return pod_key(self.namespace, self.name)
+
+    @property
+    def spec(self) -> v1.PodSpec:
+        assert self.pod.spec is not None
+        return self.pod.spec
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return (self.pod.metadata.labels if self.pod.metadata else None) or {}
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        return (self.pod.metadata.annotations if self.pod.metadata else None) or {}
+
+    @property
+    def is_static(self) -> bool:
+        return self.source is not Source.API
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one manifest is not used. Lines and columns count from 1; 0 means unknown.
+
+    `pod` is the "<namespace>/<name>" the file was last known to hold, "" if none.
+    """
+
+    origin: str
+    message: str
+    line: int = 0
+    column: int = 0
+    pod: str = ""
+    reason: str = "InvalidManifest"
+
+
+class SourceUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one source wants now (level, not edge): replaces its earlier update.
+
+    `problems` name the manifests that are not used; a pod whose manifest has a problem is still
+    in `pods` in its last good version.
+    """
+
+    source: Source
+    pods: tuple[DesiredPod, ...] = ()
+    problems: tuple[Problem, ...] = ()

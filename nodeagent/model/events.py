@@ -1,0 +1,36 @@
+"""Events as Kubernetes tells them, before they have an API object."""
+
+import enum
+
+import msgspec
+
+from nodeagent.model.ids import PodUid
+
+
+class EventType(enum.StrEnum):
+    """The two types of core/v1 events."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom an event is about: a pod, a container of it (`field_path`), or the node."""
+
+    kind: str = "Pod"
+    name: str
+    namespace: str = ""
+    uid: PodUid = PodUid("")
+    field_path: str = ""  # "spec.containers{web}"
+
+
+class SeenEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event; `count` events of the same words between `first_at` and `last_at`."""
+
+    subject: Subject
+    type: EventType
+    reason: str
+    message: str
+    first_at: float
+    last_at: float
+    count: int = 1

@@ -1,0 +1,128 @@
+"""What is remembered of one pod between plans; the record on disk is this value."""
+
+import enum
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.ids import ImageRef, SandboxId
+
+
+class Backoff(msgspec.Struct, frozen=True, kw_only=True):
+    """Crash-loop bookkeeping of one container: the delay for its next restart, set at `at`.
+
+    `key` changes with the image and resources, which starts the bookkeeping afresh.
+    """
+
+    key: str
+    delay: float
+    at: float
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a container does not start: becomes its waiting reason. `count` fails in a row."""
+
+    reason: str
+    message: str
+    at: float
+    attempt: int = 0
+    count: int = 1
+    retry_at: float = 0.0  # when it may be tried again
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """Admission's no: final for this pod."""
+
+    reason: str
+    message: str
+
+
+class EndWhy(enum.StrEnum):
+    """Why a pod as a whole ends."""
+
+    DELETED = "Deleted"
+    FINISHED = "Finished"
+    REJECTED = "Rejected"
+    DEADLINE = "DeadlineExceeded"
+    EVICTED = "Evicted"
+    PREEMPTED = "Preempting"
+    NODE_SHUTDOWN = "Terminated"
+    DRAINED = "Drained"
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """The pod's one deadline. Written down before the first stop; it only ever moves nearer.
+
+    `grace` is the seconds granted at `at`; `deadline_at` = at + grace.
+    """
+
+    why: EndWhy
+    at: float
+    grace: float
+    message: str = ""
+
+    @property
+    def deadline_at(self) -> float:
+        return self.at + self.grace
+
+
+class ImageState(enum.StrEnum):
+    """How far the image of one container attempt is."""
+
+    PULLING = "Pulling"
+    READY = "Ready"
+    FAILED = "Failed"
+
+
+class ImageOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to EnsureImage for one container attempt."""
+
+    attempt: int
+    state: ImageState
+    image: str = ""
+    ref: ImageRef = ImageRef("")
+    uid: int | None = None
+    username: str = ""
+    reason: str = ""
+    message: str = ""
+    retry_at: float = 0.0
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What probes say of one container instance.
+
+    `failed` is "Liveness" or "Startup" once that probe decided against the instance `id`.
+    """
+
+    id: str
+    started: bool = True
+    ready: bool = True
+    failed: str = ""
+    message: str = ""
+
+
+class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one pod that neither the source nor the runtime can tell.
+
+    Owned by the pod's worker. Fields below `images` are rebuilt after a restart, the others
+    are kept on disk.
+    """
+
+    pod: DesiredPod
+    seen_at: float
+    admitted: bool = False
+    rejected: Rejected | None = None
+    ending: Ending | None = None
+    torn_down: bool = False  # volumes, cgroup: nothing left on the host but folders
+    stopped_sandboxes: tuple[SandboxId, ...] = ()
+    backoffs: dict[str, Backoff] = {}
+    restart_counts: dict[str, int] = {}  # the highest restart count used so far
+    attempts: dict[str, int] = {}  # the lowest attempt number that is surely free
+    restart_all: float = 0.0  # when a RestartAllContainers was asked for, 0.0 if none
+    restart_asked: dict[str, float] = {}  # container -> when the operator asked
+    status: v1.PodStatus | None = None  # as last derived
+    images: dict[str, ImageOutcome] = {}
+    troubles: dict[str, Trouble] = {}
+    health: dict[str, Health] = {}
+    prepared: bool = False

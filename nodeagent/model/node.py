@@ -1,0 +1,58 @@
+"""What a decision may know of the node."""
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The node as admission, requests and status see it. Quantities: milli-CPU, bytes, counts."""
+
+    name: str
+    ips: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    capacity: dict[str, int] = {}  # "cpu" in milli-units, "memory", "ephemeral-storage", "pods"
+    allocatable: dict[str, int] = {}
+    cpus: int = 1
+    page_sizes: tuple[str, ...] = ()  # huge page sizes as Kubernetes writes them: "2Mi"
+    cgroup_v2: bool = False
+    runtime_name: str = "containerd"
+    runtime_handlers: tuple[str, ...] = ("",)
+    runtime_features: dict[str, tuple[str, ...]] = {}
+    supplemental_groups_policy: bool = False
+    runtime_classes: dict[str, str] = {}  # name -> handler
+    apparmor: bool = False
+    swap: bool = False
+
+
+class PodDirs(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the agent keeps things; absolute paths."""
+
+    root: str
+    logs: str
+    container_links: str = "/var/log/containers"
+
+
+class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings that decisions about pods need, in plain values."""
+
+    cluster_domain: str = ""
+    cluster_dns: tuple[str, ...] = ()
+    cpu_cfs_quota: bool = True
+    cpu_cfs_period: int = 100_000  # microseconds
+    pids_limit: int = -1
+    seccomp_default: bool = False
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
+    max_pods: int = 110
+    cgroup_root: str = ""
+    cgroup_driver: str = "cgroupfs"
+    single_process_oom_kill: bool = False
+    crash_initial: float = 10.0
+    crash_max: float = 300.0
+    crash_reset: float = 600.0
+    enable_unsupported: tuple[str, ...] = ()
+
+
+class AdmissionInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Pods that already hold resources and ports on the node."""
+
+    others: tuple[v1.Pod, ...] = ()
