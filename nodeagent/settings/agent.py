@@ -1,0 +1,41 @@
+"""What this agent can be told and kubelet has no field for: AgentConfiguration, our own document.
+
+It stands as a second YAML document in the file of `--config` or in any drop-in.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from nodeagent.settings import rules as r
+
+API_VERSION = "nodeagent.dev/v1alpha1"
+KIND = "AgentConfiguration"
+
+
+class CrashLoop(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Seconds of the first wait before a crashed container starts again, of the longest wait, and
+    of running after which the waits begin anew.
+
+    `max` not set means kubelet's `crashLoopBackOff.maxContainerRestartPeriod`; set, it wins.
+    """
+
+    initial: Annotated[r.Seconds, r.Between(0.1, 300)] = 10.0
+    max: Annotated[r.Seconds, r.Between(0.1, 3600)] | None = None
+    reset: Annotated[r.Seconds, r.Between(1)] = 600.0
+
+
+class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Our own settings, defaults applied.
+
+    `audit_period`: seconds between full relists of the runtime and of the manifest folder.
+    `manifest_settle`: seconds of quiet before a changed manifest is read.
+    `max_parallel_starts`: pods started at once; 0 lets the agent find the best number itself.
+    `sandbox_image`: pause image handed to a containerd of our own (`--embedded-containerd`).
+    """
+
+    audit_period: Annotated[r.Seconds, r.Between(1, 3600)] = 60.0
+    manifest_settle: Annotated[r.Seconds, r.Between(0, 10)] = 0.1
+    max_parallel_starts: Annotated[int, r.Between(0, 1000)] = 0
+    crash_loop: CrashLoop = CrashLoop()
+    sandbox_image: str = "registry.k8s.io/pause:3.10.2"

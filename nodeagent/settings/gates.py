@@ -1,0 +1,53 @@
+"""Feature gates of Kubernetes v1.36 that mean something to a node, and their defaults."""
+
+from collections.abc import Mapping
+
+LOCKED_ON = frozenset(
+    """CPUManagerPolicyOptions CSIServiceAccountTokenSecrets DisableNodeKubeProxyVersion
+    DynamicResourceAllocation ExecProbeTimeout ImageMaximumGCAge ImageVolume
+    InPlacePodVerticalScaling KubeletCgroupDriverFromCRI KubeletFineGrainedAuthz KubeletPSI
+    KubeletPodResourcesDynamicResources KubeletPodResourcesGet KubeletTracing
+    MutableCSINodeAllocatableCount NodeLogQuery NodeSwap PodLifecycleSleepAction
+    PodLifecycleSleepActionAllowZero PodObservedGenerationTracking ProcMountType
+    RecursiveReadOnlyMounts RelaxedDNSSearchValidation SELinuxChangePolicy
+    SELinuxMountReadWriteOncePod SidecarContainers SupplementalGroupsPolicy SystemdWatchdog
+    UserNamespacesSupport VolumeAttributesClass""".split()
+)
+ON = frozenset(
+    """CPUCFSQuotaPeriod ComponentFlagz ComponentStatusz ContainerCheckpoint ContainerRestartRules
+    DRAExtendedResource DisableCPUQuotaWithExclusiveCPUs EnvFiles ExtendWebSocketsToKubelet
+    GracefulNodeShutdown GracefulNodeShutdownBasedOnPodPriority HostnameOverride
+    InPlacePodLevelResourcesVerticalScaling InPlacePodVerticalScalingInitContainers
+    KubeletCrashLoopBackOffMax KubeletEnsureSecretPulledImages KubeletSeparateDiskGC
+    KubeletServiceAccountTokenForCredentialProviders NodeDeclaredFeatures PLEGOnDemandRelist
+    PodLevelResources PodReadyToStartContainersCondition PortForwardWebsockets
+    PreventStaticPodAPIReferences ReloadKubeletClientCAFile ReloadKubeletServerCertificateFile
+    ResourceHealthStatus RestartAllContainersOnContainerExits RotateKubeletServerCertificate
+    TranslateStreamCloseWebsocketRequests""".split()
+)
+OFF = frozenset(
+    """AllowDNSOnlyNodeCSR CRIListStreaming CSIVolumeHealth ChangeContainerStatusOnKubeletRestart
+    ClusterTrustBundle ClusterTrustBundleProjection ContainerStopSignals EventedPLEG
+    ImageVolumeWithDigest InPlacePodVerticalScalingExclusiveCPUs
+    InPlacePodVerticalScalingExclusiveMemory KubeletInUserNamespace
+    KubeletRegistrationGetOnExistsOnly LocalStorageCapacityIsolationFSQuotaMonitoring MemoryQoS
+    PodAndContainerStatsFromCRI PodCertificateRequest PodLevelResourceManagers
+    PodLogsQuerySplitStreams PodsAPI QOSReserved ReduceDefaultCrashLoopBackOffDecay
+    RuntimeClassInImageCriAPI SELinuxMount TaintTolerationComparisonOperators
+    UserNamespacesHostNetworkSupport""".split()
+)
+# AllAlpha and AllBeta are words of the gate syntax itself.
+KNOWN = LOCKED_ON | ON | OFF | {"AllAlpha", "AllBeta"}
+
+
+def is_enabled(name: str, configured: Mapping[str, bool]) -> bool:
+    """Whether gate `name` is on. An unknown name is a bug of the caller: KeyError."""
+    if name not in KNOWN:
+        raise KeyError(name)
+    if name in LOCKED_ON:
+        return True
+    if name in configured:
+        return configured[name]
+    if name in ON:
+        return configured.get("AllBeta", True)
+    return configured.get("AllAlpha", False)
