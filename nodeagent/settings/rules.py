@@ -39,16 +39,15 @@ class Between(msgspec.Struct, frozen=True):
         return f"{zero}{self.low:.10g}{unit} to {self.high:.10g}{unit}"
 
 
-class OneOf(msgspec.Struct, frozen=True):
-    """The only texts a field takes."""
-
-    names: tuple[str, ...]
-
-
 class Keys(msgspec.Struct, frozen=True):
     """The only keys a mapping takes; a name ending in `*` stands for all that begin so."""
 
     names: tuple[str, ...]
+
+    def holds(self, key: str) -> bool:
+        return any(
+            key.startswith(name[:-1]) if name.endswith("*") else key == name for name in self.names
+        )
 
 
 class ZeroIsDefault:
