@@ -21,7 +21,9 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     supplemental_groups_policy: bool = False
     runtime_classes: dict[str, str] = {}  # name -> handler
     apparmor: bool = False
-    swap: bool = False
+    swap: bool = False  # the kernel can limit swap per cgroup
+    swap_bytes: int = 0  # swap of the node as a whole
+    taints: tuple[v1.Taint, ...] = ()
 
 
 class PodDirs(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,7 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     cgroup_root: str = ""
     cgroup_driver: str = "cgroupfs"
     single_process_oom_kill: bool = False
+    limited_swap: bool = False  # memorySwap.swapBehavior LimitedSwap
     crash_initial: float = 10.0
     crash_max: float = 300.0
     crash_reset: float = 600.0
