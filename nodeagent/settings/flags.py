@@ -136,9 +136,9 @@ def _split(word: str) -> tuple[str, str | None]:
     if word.startswith("-") and word[1:2] in SHORT:
         rest = word[2:].removeprefix("=")
         return SHORT[word[1]], rest or None
-    detail = "is not a flag; a bool is set with --flag=false, all others with --flag value"
+    detail = "not a flag; a bool is set with --flag=false, all others with --flag value"
     if word.startswith("-") and len(word) > 2:
-        detail = f"is unknown; long flags have two dashes: -{word}"
+        detail = f"unknown; long flags have two dashes: -{word}"
     raise SettingsError(op="read", target=f'"{word}"', detail=detail)
 
 
@@ -150,7 +150,7 @@ def _check_name(name: str) -> None:
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*CONFIG_FLAGS, *HELP], n=1, cutoff=0.0)
-    raise _wrong(name, f"is unknown; the nearest known flag is --{near[0]}")
+    raise _wrong(name, f"unknown; the nearest known flag is --{near[0]}")
 
 
 def _wrong(name: str, detail: str) -> SettingsError:

@@ -36,7 +36,7 @@ class Between(msgspec.Struct, frozen=True):
             return f"{zero}{self.low:g}{unit} or more"
         if self.low is None:
             return f"{zero}{self.high:g}{unit} or less"
-        return f"{zero}{self.low:.10g}{unit} to {self.high:.10g}{unit}"
+        return f"{zero}from {self.low:.10g}{unit} to {self.high:.10g}{unit}"
 
 
 class Keys(msgspec.Struct, frozen=True):

@@ -1,0 +1,62 @@
+"""The click group `nodeagent`: a table of commands, each imported when it is called."""
+
+from importlib import import_module
+
+import click
+
+from nodeagent import __version__
+
+# Command: where its click command lives, and its line in `nodeagent --help`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("nodeagent.cli.group:run", "Run the pods of this node; takes kubelet's flags."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and text; the modules wait until a command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint} See 'nodeagent --help'.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, COMMANDS[name][1]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def nodeagent() -> None:
+    """A node agent that does a kubelet's whole job."""
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    add_help_option=False,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def run(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Run the pods of this node."""
+    from nodeagent.cli.run import main
+
+    ctx.exit(main(words, program="nodeagent run"))
