@@ -51,6 +51,14 @@ class Row(NamedTuple):
     extra: str = ""
 
 
+# Seen on the wire of containerd 1.6, though not in the table; what we do not read is left out.
+UNLISTED = {
+    Row("message", "Mount"),
+    Row("field", "ContainerCreate", "id", "1", "string"),
+    Row("field", "ContainerDelete", "id", "1", "string"),
+}
+
+
 @pytest.mark.parametrize(
     ("table", "files"),
     [("cri.tsv", CRI), ("containerd-events.tsv", CONTAINERD)],
@@ -58,9 +66,8 @@ class Row(NamedTuple):
 def test_descriptors_say_what_the_table_says(table: str, files: tuple[FileDescriptor, ...]) -> None:
     wanted = set(read_table(TABLES / table))
     ours = {row for file in files for row in rows_of(file)}
-    unlisted = {Row("message", "Mount"), Row("field", "ContainerDelete", "id", "1", "string")}
     assert wanted - ours == set()
-    assert ours - wanted <= (unlisted if files is CONTAINERD else set())
+    assert ours - wanted == (UNLISTED if files is CONTAINERD else set())
 
 
 def test_cri_has_the_package_that_is_part_of_each_method_name() -> None:

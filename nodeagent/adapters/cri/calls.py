@@ -1,0 +1,184 @@
+"""The calls the agent makes, as typed callables on a channel.
+
+Built from this table rather than from generated stubs, which would make a callable for each of
+the forty CRI methods and import grpc's server side.
+"""
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Protocol, TypeVar
+
+import grpc.aio
+from google.protobuf.message import Message
+
+from nodeagent.adapters.cri.pb import containerd_service_pb2 as events_pb
+from nodeagent.adapters.cri.pb import containerd_types_pb2 as types_pb
+from nodeagent.adapters.cri.pb import cri_pb2 as pb
+
+Request = TypeVar("Request", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+Request_contra = TypeVar("Request_contra", bound=Message, contravariant=True)
+Answer_co = TypeVar("Answer_co", bound=Message, covariant=True)
+
+RUNTIME_SERVICE = "runtime.v1.RuntimeService"
+IMAGE_SERVICE = "runtime.v1.ImageService"
+EVENT_SERVICE = "containerd.services.events.v1.Events"
+
+
+class Pending(Awaitable[Answer_co], Protocol[Answer_co]):
+    """A call on its way: it runs from the moment it is made, not only once it is awaited."""
+
+    def cancel(self) -> bool:
+        """Give up on it; nothing happens if it is over."""
+        ...
+
+
+class Unary(Protocol[Request_contra, Answer_co]):
+    """One request, one answer. `timeout` is in seconds, None for no deadline."""
+
+    def __call__(
+        self,
+        request: Request_contra,
+        /,
+        *,
+        timeout: float | None,
+        wait_for_ready: bool | None = None,
+    ) -> Pending[Answer_co]: ...
+
+
+class Flow(Protocol[Answer_co]):
+    """A stream of answers on its way."""
+
+    def __aiter__(self) -> AsyncIterator[Answer_co]: ...
+
+    async def read(self) -> Any:
+        """The next answer, or grpc.aio.EOF. Cancelling a read cancels the whole stream."""
+        ...
+
+    def done(self) -> bool:
+        """Whether the stream is over: ended, broken or refused."""
+        ...
+
+    def cancel(self) -> bool: ...
+
+
+class Streaming(Protocol[Request_contra, Answer_co]):
+    """One request, many answers."""
+
+    def __call__(self, request: Request_contra, /) -> Flow[Answer_co]: ...
+
+
+class RuntimeCalls:
+    """CRI's RuntimeService."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        at = f"/{RUNTIME_SERVICE}/"
+        self.version = _unary(channel, at + "Version", pb.VersionRequest, pb.VersionResponse)
+        self.status = _unary(channel, at + "Status", pb.StatusRequest, pb.StatusResponse)
+        self.runtime_config = _unary(
+            channel, at + "RuntimeConfig", pb.RuntimeConfigRequest, pb.RuntimeConfigResponse
+        )
+        self.list_sandboxes = _unary(
+            channel, at + "ListPodSandbox", pb.ListPodSandboxRequest, pb.ListPodSandboxResponse
+        )
+        self.sandbox_status = _unary(
+            channel,
+            at + "PodSandboxStatus",
+            pb.PodSandboxStatusRequest,
+            pb.PodSandboxStatusResponse,
+        )
+        self.run_sandbox = _unary(
+            channel, at + "RunPodSandbox", pb.RunPodSandboxRequest, pb.RunPodSandboxResponse
+        )
+        self.stop_sandbox = _unary(
+            channel, at + "StopPodSandbox", pb.StopPodSandboxRequest, pb.StopPodSandboxResponse
+        )
+        self.remove_sandbox = _unary(
+            channel,
+            at + "RemovePodSandbox",
+            pb.RemovePodSandboxRequest,
+            pb.RemovePodSandboxResponse,
+        )
+        self.list_containers = _unary(
+            channel, at + "ListContainers", pb.ListContainersRequest, pb.ListContainersResponse
+        )
+        self.container_status = _unary(
+            channel, at + "ContainerStatus", pb.ContainerStatusRequest, pb.ContainerStatusResponse
+        )
+        self.create_container = _unary(
+            channel, at + "CreateContainer", pb.CreateContainerRequest, pb.CreateContainerResponse
+        )
+        self.start_container = _unary(
+            channel, at + "StartContainer", pb.StartContainerRequest, pb.StartContainerResponse
+        )
+        self.stop_container = _unary(
+            channel, at + "StopContainer", pb.StopContainerRequest, pb.StopContainerResponse
+        )
+        self.remove_container = _unary(
+            channel, at + "RemoveContainer", pb.RemoveContainerRequest, pb.RemoveContainerResponse
+        )
+        self.exec_sync = _unary(channel, at + "ExecSync", pb.ExecSyncRequest, pb.ExecSyncResponse)
+        self.update_resources = _unary(
+            channel,
+            at + "UpdateContainerResources",
+            pb.UpdateContainerResourcesRequest,
+            pb.UpdateContainerResourcesResponse,
+        )
+        self.reopen_log = _unary(
+            channel,
+            at + "ReopenContainerLog",
+            pb.ReopenContainerLogRequest,
+            pb.ReopenContainerLogResponse,
+        )
+        self.container_events = _streaming(
+            channel, at + "GetContainerEvents", pb.GetEventsRequest, pb.ContainerEventResponse
+        )
+
+
+class ImageCalls:
+    """CRI's ImageService."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        at = f"/{IMAGE_SERVICE}/"
+        self.list_images = _unary(
+            channel, at + "ListImages", pb.ListImagesRequest, pb.ListImagesResponse
+        )
+        self.image_status = _unary(
+            channel, at + "ImageStatus", pb.ImageStatusRequest, pb.ImageStatusResponse
+        )
+        self.pull_image = _unary(
+            channel, at + "PullImage", pb.PullImageRequest, pb.PullImageResponse
+        )
+        self.remove_image = _unary(
+            channel, at + "RemoveImage", pb.RemoveImageRequest, pb.RemoveImageResponse
+        )
+
+
+class ContainerdCalls:
+    """containerd's own event service, which is on the same socket as its CRI."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.subscribe = _streaming(
+            channel, f"/{EVENT_SERVICE}/Subscribe", events_pb.SubscribeRequest, types_pb.Envelope
+        )
+
+
+def _unary(
+    channel: grpc.aio.Channel, method: str, request: type[Request], answer: type[Answer]
+) -> Unary[Request, Answer]:
+    made: Any = channel.unary_unary(
+        method,
+        request_serializer=request.SerializeToString,
+        response_deserializer=answer.FromString,
+    )
+    return made  # type: ignore[no-any-return]
+
+
+def _streaming(
+    channel: grpc.aio.Channel, method: str, request: type[Request], answer: type[Answer]
+) -> Streaming[Request, Answer]:
+    made: Any = channel.unary_stream(
+        method,
+        request_serializer=request.SerializeToString,
+        response_deserializer=answer.FromString,
+    )
+    return made  # type: ignore[no-any-return]
