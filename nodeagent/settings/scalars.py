@@ -8,23 +8,16 @@ import re
 
 import msgspec
 
-_UNITS = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-}
-_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS |= {"\u00b5s": 1e-6, "\u03bcs": 1e-6}  # both signs for micro, as Go takes them
+_DURATION_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([num\u00b5\u03bc]?s|m|h)")
 _DURATION_LIMIT = 2**63 / 1e9  # Go counts nanoseconds in 64 bits
 _QUANTITY = re.compile(
     r"([+-]?)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?", re.ASCII
 )
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
 
 
@@ -145,7 +138,9 @@ def read_cpus(value: object) -> str:
         _refuse(allowed)
     for part in str(value).split(",") if value else ():
         first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not (last.isdecimal() and int(first) <= int(last))):
+        if not _DIGITS.fullmatch(first) or (
+            dash and not (_DIGITS.fullmatch(last) and int(first) <= int(last))
+        ):
             _refuse(allowed)
     return str(value)
 
