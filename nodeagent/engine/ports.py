@@ -7,6 +7,8 @@ Every call may be cancelled at any await and repeated later. Errors are those of
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
+from lightkube.models import core_v1 as v1
+
 from nodeagent.model.desired import DesiredPod, SourceUpdate
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
@@ -18,7 +20,7 @@ from nodeagent.model.launch import (
     SandboxConfig,
     VolumePlace,
 )
-from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.observed import (
     ObservedPod,
     RuntimeEvent,
@@ -254,6 +256,44 @@ class Recorder(Protocol):
 
     def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
         """Take an event; never blocks, never fails."""
+        ...
+
+
+class Probing(Protocol):
+    """Probes of running containers."""
+
+    def watch(self, pod: DesiredPod, seen: ObservedPod, *, ending: bool) -> None:
+        """Probe what runs now, as its specs say; cheap and without effect where nothing changed."""
+        ...
+
+    def health(self, uid: PodUid) -> Mapping[str, Health]:
+        """The last verdicts by container name."""
+        ...
+
+    def forget(self, uid: PodUid) -> None:
+        """Stop every probe of the pod."""
+        ...
+
+
+class Hooks(Protocol):
+    """Lifecycle hooks."""
+
+    async def post_start(
+        self, pod: DesiredPod, container: v1.Container, container_id: ContainerId, ip: str
+    ) -> None:
+        """Run the hook if there is one. HookFailed where it fails."""
+        ...
+
+    async def pre_stop(
+        self,
+        pod: DesiredPod,
+        container: v1.Container,
+        container_id: ContainerId,
+        ip: str,
+        *,
+        limit: float,
+    ) -> None:
+        """Run the hook if there is one, at most `limit` seconds; its failure is only an event."""
         ...
 
 

@@ -28,6 +28,14 @@ class StopWhy(enum.StrEnum):
     REJECTED = "Rejected"
 
 
+class RestartAll(enum.Enum):
+    """What a plan says about a RestartAllContainers (KEP-5532)."""
+
+    NO_CHANGE = enum.auto()
+    BEGIN = enum.auto()
+    END = enum.auto()
+
+
 class PreparePod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Folders, cgroup and volumes of the pod exist afterwards."""
 
@@ -61,12 +69,14 @@ class StartContainer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Create and start the container; `backoff` is what to remember once it was tried.
 
     `restart_count` is what status counts; `attempt` is the runtime's number, never smaller.
+    `adopt` is a container that was created and not started: it is started, none is made.
     """
 
     name: str
     attempt: int
     restart_count: int
     backoff: Backoff | None = None
+    adopt: ContainerId | None = None
 
 
 class StopOne(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,10 +134,11 @@ Action: TypeAlias = (
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do now, in order, and when to look again even if nothing happens.
 
-    `why` is one short phrase for the log line of a plan that has actions.
+    `why` is one short phrase for the log line of a plan that has actions. `restart_all` asks to
+    remember that a RestartAllContainers begins or is over; the pod is then planned again.
     """
 
     actions: tuple[Action, ...] = ()
     wake_at: float | None = None
     why: str = ""
-    restart_all: str = ""  # the container whose exit asked for a RestartAllContainers
+    restart_all: RestartAll = RestartAll.NO_CHANGE

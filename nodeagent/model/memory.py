@@ -121,6 +121,8 @@ class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
     attempts: dict[str, int] = {}  # the lowest attempt number that is surely free
     restart_all: float = 0.0  # when a RestartAllContainers was asked for, 0.0 if none
     restart_asked: dict[str, float] = {}  # container -> when the operator asked
+    replaced: dict[str, str] = {}  # container -> id of the instance stopped to run again
+    sandbox_attempt: int = 0  # the lowest sandbox attempt that is surely free
     status: v1.PodStatus | None = None  # as last derived
     images: dict[str, ImageOutcome] = {}
     troubles: dict[str, Trouble] = {}

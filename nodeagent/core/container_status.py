@@ -1,0 +1,279 @@
+"""One container's API status from the runtime's records, the memory and the status before."""
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.containers import Kind
+from nodeagent.core.restart import (
+    Decision,
+    backoff_key,
+    crash_loop,
+    restart_at,
+    restart_decision,
+)
+from nodeagent.core.times import as_time_or_none, short_duration
+from nodeagent.model.memory import Health, ImageState, PodMemory
+from nodeagent.model.node import NodeRules
+from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
+
+LOST_WHEN_DELETED = (
+    "The container could not be located when the pod was deleted.  The container used to be Running"
+)
+LOST_WHEN_TERMINATED = "The container could not be located when the pod was terminated"
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What the statuses of one pod's containers are derived from."""
+
+    memory: PodMemory
+    seen: ObservedPod
+    rules: NodeRules
+    runtime_name: str
+    now: float
+    has_begun: bool  # a regular container runs or has run
+    before: dict[str, v1.ContainerStatus]
+
+
+def container_status(view: View, kind: Kind, spec: v1.Container) -> v1.ContainerStatus:
+    """The status of one container; records of the same name older than two do not count."""
+    records = view.seen.all_of(spec.name)
+    before = view.before.get(spec.name)
+    if not records:
+        return _without_record(view, kind, spec, before)
+    newest = records[0]
+    status = v1.ContainerStatus(
+        name=spec.name,
+        image=newest.image or spec.image or "",
+        imageID=newest.image_ref,
+        containerID=_container_id(view, newest),
+        restartCount=newest.restart_count,
+        ready=False,
+        started=False,
+        state=_state(view, newest, before),
+        lastState=_state(view, records[1], None) if len(records) > 1 else _kept_last(before),
+        volumeMounts=_volume_mounts(spec, newest),
+        resources=spec.resources,
+        allocatedResources=(spec.resources.requests if spec.resources else None) or None,
+        user=_user(newest),
+    )
+    status = _held_back(view, kind, spec, newest, status)
+    return _with_health(view, kind, spec, newest, status)
+
+
+def _container_id(view: View, seen: SeenContainer) -> str:
+    return f"{view.runtime_name}://{seen.id}"
+
+
+def _kept_last(before: v1.ContainerStatus | None) -> v1.ContainerState:
+    """The last state that was shown before, where the runtime no longer has that record."""
+    if before and before.lastState and before.lastState.terminated:
+        return before.lastState
+    return v1.ContainerState()
+
+
+def _user(seen: SeenContainer) -> v1.ContainerUser | None:
+    if seen.user is None:
+        return None
+    return v1.ContainerUser(
+        linux=v1.LinuxContainerUser(
+            uid=seen.user.uid,
+            gid=seen.user.gid,
+            supplementalGroups=list(seen.user.supplemental_groups) or None,
+        )
+    )
+
+
+def _volume_mounts(spec: v1.Container, seen: SeenContainer) -> list[v1.VolumeMountStatus] | None:
+    recursive = {m.container_path: m.recursive_read_only for m in seen.mounts}
+    found = []
+    for mount in spec.volumeMounts or ():
+        shown = None
+        if mount.readOnly:
+            shown = "Enabled" if recursive.get(mount.mountPath) else "Disabled"
+        found.append(
+            v1.VolumeMountStatus(
+                name=mount.name,
+                mountPath=mount.mountPath,
+                readOnly=mount.readOnly or None,
+                recursiveReadOnly=shown,
+            )
+        )
+    return found or None
+
+
+def terminated_state(view: View, seen: SeenContainer) -> v1.ContainerStateTerminated:
+    """An exited record as the API shows it."""
+    reason = seen.reason or ("Completed" if seen.exit_code == 0 else "Error")
+    return v1.ContainerStateTerminated(
+        exitCode=seen.exit_code,
+        reason=reason,
+        message=seen.message or None,
+        startedAt=as_time_or_none(seen.started_at),
+        finishedAt=as_time_or_none(seen.finished_at),
+        containerID=_container_id(view, seen),
+    )
+
+
+def _state(view: View, seen: SeenContainer, before: v1.ContainerStatus | None) -> v1.ContainerState:
+    if seen.phase is Phase.RUNNING:
+        started = as_time_or_none(seen.started_at)
+        return v1.ContainerState(running=v1.ContainerStateRunning(startedAt=started))
+    if seen.phase is Phase.EXITED:
+        return v1.ContainerState(terminated=terminated_state(view, seen))
+    if seen.phase is Phase.UNKNOWN and before and before.state and before.state.running:
+        return v1.ContainerState(terminated=_unknown(LOST_WHEN_TERMINATED))
+    return v1.ContainerState(waiting=v1.ContainerStateWaiting(reason="ContainerCreating"))
+
+
+def _unknown(message: str) -> v1.ContainerStateTerminated:
+    return v1.ContainerStateTerminated(
+        exitCode=137, reason="ContainerStatusUnknown", message=message
+    )
+
+
+def _default_waiting(view: View, kind: Kind) -> v1.ContainerStateWaiting:
+    has_init = bool(view.memory.pod.spec.initContainers)
+    waits_for_init = kind in (Kind.INIT, Kind.SIDECAR) or (has_init and kind is Kind.REGULAR)
+    return v1.ContainerStateWaiting(
+        reason="PodInitializing" if waits_for_init else "ContainerCreating"
+    )
+
+
+def _without_record(
+    view: View, kind: Kind, spec: v1.Container, before: v1.ContainerStatus | None
+) -> v1.ContainerStatus:
+    count = max(before.restartCount if before else 0, 0)
+    status = v1.ContainerStatus(
+        name=spec.name,
+        image=spec.image or "",
+        imageID="",
+        restartCount=count,
+        ready=False,
+        started=False,
+        state=v1.ContainerState(waiting=_default_waiting(view, kind)),
+        lastState=_kept_last(before),
+    )
+    if kind is Kind.INIT and view.has_begun:
+        done = v1.ContainerStateTerminated(exitCode=0, reason="Completed")
+        kept = before.state.terminated if before and before.state else None
+        return msgspec.structs.replace(
+            status, ready=True, state=v1.ContainerState(terminated=kept or done)
+        )
+    if before is not None:
+        status = _after_loss(view, status, before)
+    return _with_trouble(view, spec.name, status)
+
+
+def _after_loss(
+    view: View, status: v1.ContainerStatus, before: v1.ContainerStatus
+) -> v1.ContainerStatus:
+    """The runtime lost the record: what ran is shown as unknown, what ended stays as it was."""
+    keep = msgspec.structs.replace
+    if before.state and before.state.terminated:
+        if view.memory.ending is not None:
+            return keep(
+                status, state=before.state, imageID=before.imageID, containerID=before.containerID
+            )
+        return keep(status, lastState=before.state)
+    if before.state and before.state.running:
+        lost = v1.ContainerState(terminated=_unknown(LOST_WHEN_DELETED))
+        if view.memory.ending is not None:
+            return keep(status, state=lost)
+        return keep(status, lastState=lost, restartCount=before.restartCount + 1)
+    return status
+
+
+def _with_trouble(view: View, name: str, status: v1.ContainerStatus) -> v1.ContainerStatus:
+    waiting = _trouble(view, name)
+    if waiting is None or view.memory.ending is not None:
+        return status
+    return msgspec.structs.replace(status, state=v1.ContainerState(waiting=waiting))
+
+
+def _trouble(view: View, name: str) -> v1.ContainerStateWaiting | None:
+    """Why the container does not start: its image, or the last failed try."""
+    trouble = view.memory.troubles.get(name)
+    if trouble is not None:
+        return v1.ContainerStateWaiting(reason=trouble.reason, message=trouble.message or None)
+    image = view.memory.images.get(name)
+    if image is not None and image.state is ImageState.FAILED:
+        return v1.ContainerStateWaiting(reason=image.reason, message=image.message or None)
+    return None
+
+
+def _held_back(
+    view: View, kind: Kind, spec: v1.Container, newest: SeenContainer, status: v1.ContainerStatus
+) -> v1.ContainerStatus:
+    """An ended container that will run again shows why it waits; its end moves to lastState."""
+    if newest.phase is Phase.CREATED:
+        return _with_trouble(view, spec.name, status)
+    if newest.phase is not Phase.EXITED or view.memory.ending is not None:
+        return status
+    decision = restart_decision(
+        view.memory.pod.spec, kind, spec, exit_code=newest.exit_code, reason=newest.reason
+    )
+    if decision is Decision.STAY or (kind is Kind.INIT and view.has_begun):
+        return status
+    waiting = _waiting(view, spec, newest)
+    if waiting is None:
+        return status
+    ended = v1.ContainerState(terminated=terminated_state(view, newest))
+    return msgspec.structs.replace(
+        status, state=v1.ContainerState(waiting=waiting), lastState=ended
+    )
+
+
+def _waiting(
+    view: View, spec: v1.Container, newest: SeenContainer
+) -> v1.ContainerStateWaiting | None:
+    trouble = _trouble(view, spec.name)
+    if trouble is not None:
+        return trouble
+    pod = view.memory.pod
+    entry = view.memory.backoffs.get(spec.name)
+    loop = crash_loop(view.rules, pod.annotations)
+    key = backoff_key(pod, spec)
+    ready_at = restart_at(entry, key, finished_at=newest.finished_at, loop=loop, now=view.now)
+    if entry is None or ready_at <= view.now:
+        return None
+    delay = short_duration(min(entry.delay, loop.longest))
+    return v1.ContainerStateWaiting(
+        reason="CrashLoopBackOff", message=backoff_message(delay, spec.name, view.memory)
+    )
+
+
+def backoff_message(delay: str, container: str, memory: PodMemory) -> str:
+    """The waiting message of a crash loop."""
+    pod = memory.pod
+    return (
+        f"back-off {delay} restarting failed container={container} "
+        f"pod={pod.name}_{pod.namespace}({pod.uid})"
+    )
+
+
+def _with_health(
+    view: View, kind: Kind, spec: v1.Container, newest: SeenContainer, status: v1.ContainerStatus
+) -> v1.ContainerStatus:
+    running = newest.phase is Phase.RUNNING
+    if kind is Kind.INIT:
+        done = newest.phase is Phase.EXITED and newest.exit_code == 0
+        return msgspec.structs.replace(status, ready=done, started=running)
+    if kind is Kind.EPHEMERAL:
+        return msgspec.structs.replace(status, started=running)
+    health = _health(view, spec, newest)
+    return msgspec.structs.replace(
+        status,
+        ready=running and health.ready and health.started,
+        started=running and health.started,
+    )
+
+
+def _health(view: View, spec: v1.Container, newest: SeenContainer) -> Health:
+    known = view.memory.health.get(spec.name)
+    if known is not None and known.id == newest.id:
+        return known
+    return Health(
+        id=newest.id,
+        started=spec.startupProbe is None,
+        ready=spec.readinessProbe is None,
+    )

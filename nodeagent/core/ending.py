@@ -1,0 +1,61 @@
+"""When a pod as a whole must end, and by when. The deadline only ever moves nearer."""
+
+from nodeagent.core.status import TERMINAL
+from nodeagent.core.times import as_seconds
+from nodeagent.model.memory import Ending, EndWhy, PodMemory
+
+DEFAULT_GRACE = 30.0
+MIN_POD_GRACE = 1.0  # a forced delete still gets this much on the pod's level
+
+
+def spec_grace(memory: PodMemory) -> float:
+    """The grace that the pod's spec asks for, in seconds."""
+    grace = memory.pod.spec.terminationGracePeriodSeconds
+    return DEFAULT_GRACE if grace is None else float(grace)
+
+
+def ending_due(memory: PodMemory, *, now: float) -> Ending | None:
+    """The end that the wish, the phase or the pod's own deadline asks for at `now`.
+
+    Returns the ending to remember, which is the one in force where nothing changed.
+    """
+    asked = _asked(memory, now=now)
+    if asked is None:
+        return memory.ending
+    return asked if memory.ending is None else _nearer(memory.ending, asked, now=now)
+
+
+def _asked(memory: PodMemory, *, now: float) -> Ending | None:
+    pod = memory.pod
+    if pod.deleting:
+        grace = spec_grace(memory) if pod.grace is None else pod.grace
+        return Ending(why=EndWhy.DELETED, at=now, grace=max(grace, MIN_POD_GRACE))
+    if memory.ending is not None:
+        return None
+    if memory.rejected is not None:
+        return Ending(why=EndWhy.REJECTED, at=now, grace=MIN_POD_GRACE)
+    if memory.status is not None and memory.status.phase in TERMINAL:
+        return Ending(why=EndWhy.FINISHED, at=now, grace=spec_grace(memory))
+    due = deadline_of(memory)
+    if due is not None and now >= due:
+        return Ending(why=EndWhy.DEADLINE, at=now, grace=spec_grace(memory))
+    return None
+
+
+def _nearer(present: Ending, asked: Ending, *, now: float) -> Ending:
+    """A delete of a pod that already ends keeps the nearer deadline and becomes a delete."""
+    left = max(present.deadline_at - now, 0.0)
+    if present.why is EndWhy.DELETED and asked.grace >= left:
+        return present
+    grace = min(asked.grace, left) if present.why is EndWhy.DELETED else asked.grace
+    if present.why is not EndWhy.DELETED and present.why is not EndWhy.FINISHED:
+        grace = min(grace, left) if left > 0 else grace
+    return Ending(why=asked.why, at=now, grace=grace, message=present.message)
+
+
+def deadline_of(memory: PodMemory) -> float | None:
+    """When activeDeadlineSeconds runs out, counted from the status's start time."""
+    limit = memory.pod.spec.activeDeadlineSeconds
+    if limit is None or memory.status is None or memory.status.startTime is None:
+        return None
+    return as_seconds(memory.status.startTime) + limit

@@ -1,0 +1,96 @@
+"""One container that should run: image first, then the start, or the time to try again."""
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.containers import Kind
+from nodeagent.core.hashing import spec_hash
+from nodeagent.core.restart import backoff_key, crash_loop, next_backoff, restart_at
+from nodeagent.model.actions import Action, EnsureImage, StartContainer
+from nodeagent.model.memory import Backoff, ImageState, PodMemory
+from nodeagent.model.node import NodeRules
+from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that should be running; `here` is its newest record in this sandbox."""
+
+    kind: Kind
+    container: v1.Container
+    here: SeenContainer | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """Part of a plan for one container."""
+
+    actions: tuple[Action, ...] = ()
+    wake_at: float | None = None
+
+
+def start_or_wait(
+    memory: PodMemory, seen: ObservedPod, wanted: Wanted, *, rules: NodeRules, now: float
+) -> Step:
+    """Bring the image, start the container, or say when the back-off ends."""
+    name = wanted.container.name
+    trouble = memory.troubles.get(name)
+    if trouble is not None and trouble.retry_at > now:
+        return Step(wake_at=trouble.retry_at)
+    held_until, backoff = _backoff(memory, seen, wanted, rules=rules, now=now)
+    if held_until > now:
+        return Step(wake_at=held_until)
+    count = next_restart_count(memory, seen, wanted)
+    image = _image_step(memory, name, count, now=now)
+    if image is not None:
+        return image
+    adopt = None
+    if wanted.here is not None and wanted.here.phase is Phase.CREATED:
+        if wanted.here.spec_hash == spec_hash(wanted.container):
+            adopt = wanted.here.id
+            count = wanted.here.restart_count
+    start = StartContainer(
+        name=name,
+        attempt=max(count, memory.attempts.get(name, 0)),
+        restart_count=count,
+        backoff=backoff,
+        adopt=adopt,
+    )
+    return Step(actions=(start,))
+
+
+def _image_step(memory: PodMemory, name: str, count: int, *, now: float) -> Step | None:
+    """What the image still needs; None once it is there."""
+    outcome = memory.images.get(name)
+    if outcome is None or outcome.attempt != count:
+        return Step(actions=(EnsureImage(name=name, attempt=count),))
+    if outcome.state is ImageState.PULLING:
+        return Step()
+    if outcome.state is ImageState.READY:
+        return None
+    if outcome.retry_at > now:
+        return Step(wake_at=outcome.retry_at)
+    return Step(actions=(EnsureImage(name=name, attempt=count),))
+
+
+def _backoff(
+    memory: PodMemory, seen: ObservedPod, wanted: Wanted, *, rules: NodeRules, now: float
+) -> tuple[float, Backoff | None]:
+    """Until when the last exit holds the start, and what to remember when it is answered."""
+    last = next((c for c in seen.all_of(wanted.container.name) if c.phase is Phase.EXITED), None)
+    if last is None or memory.replaced.get(last.name) == last.id:
+        return 0.0, None
+    loop = crash_loop(rules, memory.pod.annotations)
+    key = backoff_key(memory.pod, wanted.container)
+    entry = memory.backoffs.get(last.name)
+    at = restart_at(entry, key, finished_at=last.finished_at, loop=loop, now=now)
+    after = next_backoff(entry, key, finished_at=last.finished_at, loop=loop, now=now)
+    return at, after
+
+
+def next_restart_count(memory: PodMemory, seen: ObservedPod, wanted: Wanted) -> int:
+    """One more than any instance before: by the runtime's records, or what is remembered."""
+    name = wanted.container.name
+    if wanted.here is not None and wanted.here.phase is Phase.CREATED:
+        return wanted.here.restart_count
+    newest = seen.newest(name)
+    known = newest.restart_count if newest is not None else -1
+    return max(known, memory.restart_counts.get(name, -1)) + 1

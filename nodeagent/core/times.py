@@ -1,0 +1,30 @@
+"""Unix seconds to the API's times and back; the API keeps whole seconds."""
+
+import datetime as dt
+
+
+def as_time(at: float) -> dt.datetime:
+    """The API's time for a moment, cut to whole seconds."""
+    return dt.datetime.fromtimestamp(int(at), dt.UTC)
+
+
+def as_time_or_none(at: float) -> dt.datetime | None:
+    """As `as_time`, None for a moment that never was (0)."""
+    return as_time(at) if at > 0 else None
+
+
+def as_seconds(at: dt.datetime | None) -> float:
+    """Unix seconds of an API time; 0.0 where there is none."""
+    return at.timestamp() if at else 0.0
+
+
+def short_duration(seconds: float) -> str:
+    """A duration as Go prints whole seconds: 10s, 2m40s, 5m0s, 1h0m0s."""
+    whole = round(seconds)
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms" if seconds else "0s"
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours}h{minutes}m{left}s"
+    return f"{minutes}m{left}s" if minutes else f"{left}s"

@@ -1,0 +1,301 @@
+"""Carry out one action of a plan: a few port calls, then what changed in the pod's memory."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.containers import Kind, field_path, find_container
+from nodeagent.core.resources import pod_cgroup
+from nodeagent.engine.configs import Configs
+from nodeagent.engine.gate import Gate
+from nodeagent.engine.observe import Observer
+from nodeagent.engine.ports import (
+    Cgroups,
+    Clock,
+    Containers,
+    Hooks,
+    PodFiles,
+    Recorder,
+    Sandboxes,
+    Volumes,
+)
+from nodeagent.engine.pulls import Pulls
+from nodeagent.engine.stops import Stopper
+from nodeagent.errors import AgentError, CriError, HookFailed
+from nodeagent.model.actions import (
+    Action,
+    CreateSandbox,
+    EnsureImage,
+    ForgetPod,
+    PreparePod,
+    RemoveContainer,
+    RemoveSandbox,
+    StartContainer,
+    StopContainers,
+    StopOne,
+    StopSandbox,
+    StopWhy,
+    TearDownPod,
+)
+from nodeagent.model.events import EventType, Subject
+from nodeagent.model.ids import ContainerId, SandboxId
+from nodeagent.model.launch import VolumePlace
+from nodeagent.model.memory import PodMemory
+from nodeagent.model.observed import ObservedPod
+
+RANK_SANDBOX, RANK_CONTAINER = 1, 0  # a pod that has begun is finished before another begins
+HOOK_GRACE = 2.0  # what a container gets whose postStart failed
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """The ports and parts that actions use."""
+
+    sandboxes: Sandboxes
+    containers: Containers
+    volumes: Volumes
+    cgroups: Cgroups
+    files: PodFiles
+    hooks: Hooks
+    recorder: Recorder
+    clock: Clock
+    observer: Observer
+    pulls: Pulls
+    configs: Configs
+    gate: Gate
+    forget_probes: Callable[[str], None]
+
+
+class Executor:
+    """Carries out the actions of one pod; keeps where its volumes are."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._places: Mapping[str, VolumePlace] = {}
+        self._stopper = Stopper(
+            containers=tools.containers,
+            hooks=tools.hooks,
+            recorder=tools.recorder,
+            clock=tools.clock,
+        )
+
+    async def execute(self, action: Action, memory: PodMemory, seen: ObservedPod) -> PodMemory:
+        """Do it, look at what it touched, and return what is to be remembered.
+
+        AgentError says that it failed; what it left half-done the next plan takes up.
+        """
+        match action:
+            case PreparePod():
+                return await self._prepare(memory)
+            case EnsureImage():
+                return self._ensure_image(action, memory)
+            case CreateSandbox():
+                return await self._create_sandbox(action, memory)
+            case StartContainer():
+                return await self._start_container(action, memory, seen)
+            case StopContainers():
+                return await self._stop_containers(action, memory, seen)
+            case _:
+                return await self._take_away(action, memory, seen)
+
+    async def _take_away(self, action: Action, memory: PodMemory, seen: ObservedPod) -> PodMemory:
+        match action:
+            case StopSandbox():
+                return await self._stop_sandbox(action.id, memory)
+            case RemoveSandbox():
+                await self._tools.sandboxes.remove_sandbox(action.id)
+                self._tools.observer.forget(memory.pod.uid, (action.id,))
+            case RemoveContainer():
+                await self._remove_container(action, memory, seen)
+            case TearDownPod():
+                return await self._tear_down(memory)
+            case ForgetPod():
+                await self._forget(memory)
+            case _:
+                raise AssertionError(f"unknown action {action!r}")
+        return memory
+
+    # --- beginnings -------------------------------------------------------------------------
+
+    async def _prepare(self, memory: PodMemory) -> PodMemory:
+        tools, pod = self._tools, memory.pod
+        await tools.files.make_pod_dirs(pod.uid, tools.configs.log_directory(pod))
+        await self._make_cgroup(memory)
+        self._places = await tools.volumes.set_up(pod)
+        return msgspec.structs.replace(memory, prepared=True, torn_down=False)
+
+    async def _make_cgroup(self, memory: PodMemory) -> None:
+        configs = self._tools.configs
+        cgroup = pod_cgroup(memory.pod.pod, memory.pod.uid, node=configs.node, rules=configs.rules)
+        try:
+            await self._tools.cgroups.ensure_pod(cgroup)
+        except AgentError as error:
+            text = f"unable to ensure pod container exists: {error}"
+            self._event(memory, "FailedCreatePodContainer", text)
+            raise
+
+    def _ensure_image(self, action: EnsureImage, memory: PodMemory) -> PodMemory:
+        known = find_container(memory.pod.spec, action.name)
+        assert known is not None, "the plan names a container of the spec"
+        kind, container = known
+        self._tools.pulls.ask(memory.pod, kind, container, attempt=action.attempt)
+        return memory
+
+    async def _create_sandbox(self, action: CreateSandbox, memory: PodMemory) -> PodMemory:
+        tools, pod = self._tools, memory.pod
+        config = await tools.configs.sandbox(pod, attempt=action.attempt)
+        try:
+            async with tools.gate.hold(rank=RANK_SANDBOX):
+                sandbox = await tools.sandboxes.create_sandbox(config)
+                await tools.observer.look_sandbox(pod.uid, sandbox)
+        except CriError as error:
+            self._event(
+                memory, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error.detail}"
+            )
+            raise
+        return msgspec.structs.replace(
+            memory, sandbox_attempt=max(memory.sandbox_attempt, action.attempt + 1)
+        )
+
+    async def _start_container(
+        self, action: StartContainer, memory: PodMemory, seen: ObservedPod
+    ) -> PodMemory:
+        known = find_container(memory.pod.spec, action.name)
+        assert known is not None, "the plan names a container of the spec"
+        kind, container = known
+        async with self._tools.gate.hold(rank=RANK_CONTAINER):
+            id_ = action.adopt or await self._create(action, kind, container, memory, seen)
+            await self._start(id_, kind, container, memory)
+            await self._tools.observer.look_container(memory.pod.uid, id_)
+        await self._post_start(id_, kind, container, memory, seen)
+        return memory
+
+    async def _create(
+        self,
+        action: StartContainer,
+        kind: Kind,
+        container: v1.Container,
+        memory: PodMemory,
+        seen: ObservedPod,
+    ) -> ContainerId:
+        tools, pod = self._tools, memory.pod
+        box = seen.sandbox
+        assert box is not None, "the plan starts containers only in a sandbox"
+        config = await tools.configs.container(
+            pod, container, action, memory=memory, seen=seen, places=self._places
+        )
+        sandbox_config = await tools.configs.sandbox(pod, attempt=box.attempt)
+        try:
+            id_ = await tools.containers.create_container(box.id, config, sandbox_config)
+        except CriError as error:
+            error.reason = "CreateContainerError"
+            raise
+        self._container_event(memory, kind, action.name, "Created", "Container created")
+        return id_
+
+    async def _start(
+        self, id_: ContainerId, kind: Kind, container: v1.Container, memory: PodMemory
+    ) -> None:
+        tools, pod = self._tools, memory.pod
+        try:
+            await tools.containers.start_container(id_)
+        except CriError as error:
+            error.reason = "RunContainerError"
+            await tools.observer.look_container(pod.uid, id_)
+            raise
+        self._container_event(memory, kind, container.name, "Started", "Container started")
+
+    async def _post_start(
+        self,
+        id_: ContainerId,
+        kind: Kind,
+        container: v1.Container,
+        memory: PodMemory,
+        seen: ObservedPod,
+    ) -> None:
+        tools, pod = self._tools, memory.pod
+        await tools.configs.link_log(pod, container.name, id_, seen)
+        if container.lifecycle is None or container.lifecycle.postStart is None:
+            return
+        ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""
+        try:
+            await tools.hooks.post_start(pod, container, id_, ip)
+        except HookFailed:
+            stop = StopOne(
+                id=id_,
+                name=container.name,
+                grace=HOOK_GRACE,
+                why=StopWhy.POST_START,
+                message="FailedPostStartHook",
+                pre_stop=False,
+            )
+            await self._stopper.stop(StopContainers(stops=(stop,)), pod, seen)
+            await tools.observer.look_container(pod.uid, id_)
+            raise
+
+    # --- ends -------------------------------------------------------------------------------
+
+    async def _stop_containers(
+        self, action: StopContainers, memory: PodMemory, seen: ObservedPod
+    ) -> PodMemory:
+        replaced = dict(memory.replaced)
+        for stop in action.stops:
+            if stop.why in (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR):
+                replaced[stop.name] = stop.id
+        try:
+            await self._stopper.stop(action, memory.pod, seen)
+        finally:
+            for stop in action.stops:
+                self._tools.observer.look_soon(memory.pod.uid, stop.id)
+        for stop in action.stops:
+            await self._tools.observer.look_container(memory.pod.uid, stop.id)
+        return msgspec.structs.replace(memory, replaced=replaced)
+
+    async def _stop_sandbox(self, sandbox: SandboxId, memory: PodMemory) -> PodMemory:
+        await self._tools.sandboxes.stop_sandbox(sandbox)
+        await self._tools.observer.look_sandbox(memory.pod.uid, sandbox)
+        stopped = (*memory.stopped_sandboxes[-8:], sandbox)
+        return msgspec.structs.replace(memory, stopped_sandboxes=stopped)
+
+    async def _remove_container(
+        self, action: RemoveContainer, memory: PodMemory, seen: ObservedPod
+    ) -> None:
+        tools = self._tools
+        record = next((c for c in seen.containers if c.id == action.id), None)
+        if action.with_logs and record is not None:
+            path = tools.configs.log_path(memory.pod, record.name, record.restart_count)
+            await tools.files.remove_log(path, container_id=action.id)
+        await tools.containers.remove_container(action.id)
+        tools.observer.forget(memory.pod.uid, (action.id,))
+
+    async def _tear_down(self, memory: PodMemory) -> PodMemory:
+        self._tools.forget_probes(memory.pod.uid)
+        await self._tools.volumes.tear_down(memory.pod.uid)
+        await self._tools.cgroups.remove_pod(memory.pod.uid)
+        self._places = {}
+        return msgspec.structs.replace(memory, torn_down=True, prepared=False)
+
+    async def _forget(self, memory: PodMemory) -> None:
+        tools = self._tools
+        tools.pulls.forget(memory.pod.uid)
+        log_directory = tools.configs.log_directory(memory.pod)
+        await tools.files.remove_pod_dirs(memory.pod.uid, log_directory)
+
+    # --- events -----------------------------------------------------------------------------
+
+    def _event(self, memory: PodMemory, reason: str, message: str) -> None:
+        pod = memory.pod
+        subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid)
+        self._tools.recorder.event(subject, EventType.WARNING, reason, message)
+
+    def _container_event(
+        self, memory: PodMemory, kind: Kind, name: str, reason: str, message: str
+    ) -> None:
+        pod = memory.pod
+        subject = Subject(
+            name=pod.name,
+            namespace=pod.namespace,
+            uid=pod.uid,
+            field_path=field_path(kind, name),
+        )
+        self._tools.recorder.event(subject, EventType.NORMAL, reason, message)

@@ -1,0 +1,276 @@
+"""Images for containers about to start: found or pulled, one pull for each image at a time."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.containers import Kind, field_path
+from nodeagent.core.images import normalize_image
+from nodeagent.core.times import short_duration
+from nodeagent.engine.ports import Clock, Images, Recorder
+from nodeagent.errors import AgentError, ImageError, ImageInspectFailed, ImageNeverPresent
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import EventType, Subject
+from nodeagent.model.ids import PodUid
+from nodeagent.model.memory import ImageOutcome, ImageState
+from nodeagent.model.observed import SeenImage
+
+FIRST_DELAY, LONGEST_DELAY = 10.0, 300.0
+PARALLEL_PULLS = 4
+SHOW_ERROR = 2.0  # how long ErrImagePull shows before ImagePullBackOff does
+TRUST_PRESENT = 10.0  # seconds for which a found image needs no second look
+
+
+class _Delay(msgspec.Struct):
+    """Back-off of one image for one pod."""
+
+    delay: float
+    until: float
+    error: str
+
+
+class _Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """One container attempt's question."""
+
+    pod: DesiredPod
+    kind: Kind
+    container: v1.Container
+    attempt: int
+    image: str
+
+
+class Pulls:
+    """Answers EnsureImage without ever blocking a pod's worker.
+
+    Outcomes are read with `of`; `on_done` is called with a pod's uid when one of its changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        images: Images,
+        recorder: Recorder,
+        clock: Clock,
+        on_done: Callable[[PodUid], None],
+        parallel: int = PARALLEL_PULLS,
+    ) -> None:
+        self._images, self._recorder, self._clock, self._on_done = images, recorder, clock, on_done
+        self._places = asyncio.Semaphore(parallel)
+        self._outcomes: dict[PodUid, dict[str, ImageOutcome]] = {}
+        self._delays: dict[tuple[PodUid, str], _Delay] = {}
+        self._present: dict[str, tuple[float, SeenImage]] = {}
+        self._pulling: dict[str, asyncio.Future[SeenImage]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Hold the group in which questions are worked on, for ever."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            await asyncio.Event().wait()
+
+    def of(self, uid: PodUid) -> Mapping[str, ImageOutcome]:
+        """The present outcomes of a pod's containers, by name."""
+        return self._outcomes.get(uid, {})
+
+    def forget(self, uid: PodUid) -> None:
+        """The pod is over."""
+        self._outcomes.pop(uid, None)
+        for key in [key for key in self._delays if key[0] == uid]:
+            del self._delays[key]
+
+    def ask(self, pod: DesiredPod, kind: Kind, container: v1.Container, *, attempt: int) -> None:
+        """Bring the container's image for this attempt; the outcome appears in `of`."""
+        name = container.name
+        present = self._outcomes.get(pod.uid, {}).get(name)
+        if present is not None and present.attempt == attempt:
+            if present.state is ImageState.PULLING:
+                return
+        try:
+            image = normalize_image(container.image or "")
+        except ImageError as error:
+            self._fail_name(pod, kind, container, attempt, error)
+            return
+        ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image=image)
+        if container.imagePullPolicy != "Always" and (found := self._trusted(image)) is not None:
+            self._set_ready(ask, found)
+            return
+        self._set(ask, ImageOutcome(attempt=attempt, state=ImageState.PULLING, image=image))
+        assert self._group is not None, "pulls are asked for before they run"
+        self._group.create_task(self._work(ask), name=f"image-{pod.uid}-{name}")
+
+    def _trusted(self, image: str) -> SeenImage | None:
+        at, found = self._present.get(image, (0.0, None))
+        fresh = 0 <= self._clock.now() - at <= TRUST_PRESENT
+        return found if fresh else None
+
+    async def _work(self, ask: _Ask) -> None:
+        try:
+            found = await self._find(ask)
+        except ImageError as error:
+            self._set_failed(ask, error.reason, error.detail)
+        except AgentError as error:
+            self._set_failed(ask, "ImageInspectError", str(error))
+        else:
+            self._set_ready(ask, found)
+        self._on_done(ask.pod.uid)
+
+    async def _find(self, ask: _Ask) -> SeenImage:
+        policy = ask.container.imagePullPolicy or "IfNotPresent"
+        shown = ask.container.image or ""
+        if policy != "Always":
+            found = await self._status(ask)
+            if found is not None:
+                self._event(
+                    ask,
+                    EventType.NORMAL,
+                    "Pulled",
+                    f'Container image "{shown}" already present on machine '
+                    "and can be accessed by the pod",
+                )
+                return found
+        if policy == "Never":
+            detail = f'Container image "{shown}" is not present with pull policy of Never'
+            self._event(ask, EventType.WARNING, "ErrImageNeverPull", detail)
+            raise ImageNeverPresent(op="find image", target=shown, detail=detail)
+        self._check_delay(ask)
+        return await self._pull(ask)
+
+    async def _status(self, ask: _Ask) -> SeenImage | None:
+        try:
+            found = await self._images.image_status(ask.image)
+        except AgentError as error:
+            detail = f'Failed to inspect image "{ask.container.image}": {error.detail}'
+            self._event(ask, EventType.WARNING, "InspectFailed", detail)
+            raise ImageInspectFailed(op="inspect image", target=ask.image, detail=detail) from error
+        if found is not None:
+            self._present[ask.image] = (self._clock.now(), found)
+        return found
+
+    def _check_delay(self, ask: _Ask) -> None:
+        delay = self._delays.get((ask.pod.uid, ask.image))
+        if delay is None or delay.until <= self._clock.now():
+            return
+        shown = f'Back-off pulling image "{ask.container.image}"'
+        self._event(ask, EventType.NORMAL, "BackOff", shown)
+        raise ImageError(
+            op="pull image",
+            target=ask.image,
+            detail=f"{shown}: {delay.error}",
+            reason="ImagePullBackOff",
+        )
+
+    async def _pull(self, ask: _Ask) -> SeenImage:
+        shown = ask.container.image or ""
+        self._event(ask, EventType.NORMAL, "Pulling", f'Pulling image "{shown}"')
+        asked_at = self._clock.now()
+        try:
+            found, began_at = await self._pull_once(ask)
+        except AgentError as error:
+            self._grow_delay(ask, error.detail)
+            detail = f'failed to pull image "{shown}": {error.detail}'
+            self._event(ask, EventType.WARNING, "Failed", detail[0].upper() + detail[1:])
+            self._event(ask, EventType.WARNING, "Failed", "Error: ErrImagePull")
+            raise ImageError(
+                op="pull image", target=ask.image, detail=detail, reason="ErrImagePull"
+            ) from error
+        self._delays.pop((ask.pod.uid, ask.image), None)
+        now = self._clock.now()
+        took, waited = short_duration(now - began_at), short_duration(now - asked_at)
+        text = f'Successfully pulled image "{shown}" in {took} ({waited} including waiting).'
+        self._event(
+            ask, EventType.NORMAL, "Pulled", f"{text} Image size: {found.size_bytes} bytes."
+        )
+        return found
+
+    async def _pull_once(self, ask: _Ask) -> tuple[SeenImage, float]:
+        """Join a pull of the same image that is under way, or start one."""
+        began_at = self._clock.now()
+        under_way = self._pulling.get(ask.image)
+        if under_way is not None:
+            return await asyncio.shield(under_way), began_at
+        answer: asyncio.Future[SeenImage] = asyncio.get_running_loop().create_future()
+        self._pulling[ask.image] = answer
+        try:
+            async with self._places:
+                began_at = self._clock.now()
+                found = await self._bring(ask)
+        except AgentError as error:
+            answer.set_exception(error)
+            answer.exception()  # told to whoever joined; nobody need have
+            raise
+        finally:
+            del self._pulling[ask.image]
+            answer.cancel()
+        return found, began_at
+
+    async def _bring(self, ask: _Ask) -> SeenImage:
+        ref = await self._images.pull_image(ask.image, annotations=ask.pod.annotations)
+        found = await self._images.image_status(ref)
+        if found is None:
+            detail = "the runtime pulled it, and does not know it afterwards"
+            raise ImageError(op="pull image", target=ask.image, detail=detail)
+        self._present[ask.image] = (self._clock.now(), found)
+        under_way = self._pulling.get(ask.image)
+        if under_way is not None and not under_way.done():
+            under_way.set_result(found)
+        return found
+
+    def _grow_delay(self, ask: _Ask, error: str) -> None:
+        key = (ask.pod.uid, ask.image)
+        old, now = self._delays.get(key), self._clock.now()
+        forgotten = old is None or now - old.until > LONGEST_DELAY * 2
+        delay = FIRST_DELAY if forgotten or old is None else min(old.delay * 2, LONGEST_DELAY)
+        self._delays[key] = _Delay(delay, now + delay, error)
+
+    def _fail_name(
+        self,
+        pod: DesiredPod,
+        kind: Kind,
+        container: v1.Container,
+        attempt: int,
+        error: ImageError,
+    ) -> None:
+        ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image="")
+        text = f'Failed to apply default image tag "{container.image}": {error.detail}'
+        self._event(ask, EventType.WARNING, "InspectFailed", text)
+        self._set_failed(ask, "InvalidImageName", text)
+
+    def _set_failed(self, ask: _Ask, reason: str, message: str) -> None:
+        now = self._clock.now()
+        delay = self._delays.get((ask.pod.uid, ask.image))
+        until = delay.until if delay is not None else now + FIRST_DELAY
+        soon = SHOW_ERROR if reason == "ErrImagePull" else FIRST_DELAY
+        outcome = ImageOutcome(
+            attempt=ask.attempt,
+            state=ImageState.FAILED,
+            image=ask.image,
+            reason=reason,
+            message=message,
+            retry_at=min(until, now + soon),
+        )
+        self._set(ask, outcome)
+
+    def _set_ready(self, ask: _Ask, found: SeenImage) -> None:
+        outcome = ImageOutcome(
+            attempt=ask.attempt,
+            state=ImageState.READY,
+            image=ask.image,
+            ref=found.ref,
+            uid=found.uid,
+            username=found.username,
+        )
+        self._set(ask, outcome)
+
+    def _set(self, ask: _Ask, outcome: ImageOutcome) -> None:
+        self._outcomes.setdefault(ask.pod.uid, {})[ask.container.name] = outcome
+
+    def _event(self, ask: _Ask, type_: EventType, reason: str, message: str) -> None:
+        subject = Subject(
+            name=ask.pod.name,
+            namespace=ask.pod.namespace,
+            uid=ask.pod.uid,
+            field_path=field_path(ask.kind, ask.container.name),
+        )
+        self._recorder.event(subject, type_, reason, message)

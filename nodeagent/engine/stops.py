@@ -1,0 +1,93 @@
+"""Stop containers together: hooks at once, signals in order, all from one budget of grace."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+import structlog
+
+from nodeagent.core.containers import field_path, find_container
+from nodeagent.engine.ports import Clock, Containers, Hooks, Recorder
+from nodeagent.errors import AgentError
+from nodeagent.model.actions import StopContainers, StopOne
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import EventType, Subject
+from nodeagent.model.observed import ObservedPod
+
+log = structlog.get_logger()
+
+MIN_SIGNAL_GRACE = 2.0  # between the stop signal and SIGKILL, whatever the budget says
+
+
+class Stopper:
+    """Carries out StopContainers. Cancelling it leaves containers that the next plan stops."""
+
+    def __init__(
+        self, *, containers: Containers, hooks: Hooks, recorder: Recorder, clock: Clock
+    ) -> None:
+        self._containers, self._hooks = containers, hooks
+        self._recorder, self._clock = recorder, clock
+
+    async def stop(self, action: StopContainers, pod: DesiredPod, seen: ObservedPod) -> None:
+        """Every container of the action has ended. CriError where the runtime would not."""
+        ended = {stop.name: asyncio.Event() for stop in action.stops}
+        steps = [self._stop_one(stop, pod, seen, ended) for stop in action.stops]
+        await _all_or_first_error(steps)
+
+    async def _stop_one(
+        self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, ended: dict[str, asyncio.Event]
+    ) -> None:
+        deadline = self._clock.now() + stop.grace
+        try:
+            self._tell(stop, pod)
+            await self._run_hook(stop, pod, seen, deadline)
+            await self._wait_for_others(stop, ended, deadline)
+            left = max(deadline - self._clock.now(), MIN_SIGNAL_GRACE)
+            await self._containers.stop_container(stop.id, grace=left)
+        finally:
+            ended[stop.name].set()
+
+    async def _run_hook(
+        self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, deadline: float
+    ) -> None:
+        known = find_container(pod.spec, stop.name)
+        if known is None or not stop.pre_stop or stop.grace <= 0:
+            return
+        _, container = known
+        if container.lifecycle is None or container.lifecycle.preStop is None:
+            return
+        ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""
+        limit = max(deadline - self._clock.now(), 0.0)
+        await self._hooks.pre_stop(pod, container, stop.id, ip, limit=limit)
+
+    async def _wait_for_others(
+        self, stop: StopOne, ended: dict[str, asyncio.Event], deadline: float
+    ) -> None:
+        try:
+            async with asyncio.timeout(max(deadline - self._clock.now(), 0.0)):
+                for name in stop.after:
+                    if name in ended:
+                        await ended[name].wait()
+        except TimeoutError:
+            log.info("container did not wait for its turn to end", container=stop.name)
+
+    def _tell(self, stop: StopOne, pod: DesiredPod) -> None:
+        known = find_container(pod.spec, stop.name)
+        subject = Subject(
+            name=pod.name,
+            namespace=pod.namespace,
+            uid=pod.uid,
+            field_path=field_path(known[0], stop.name) if known else "",
+        )
+        message = stop.message or f"Stopping container {stop.name}"
+        self._recorder.event(subject, EventType.NORMAL, "Killing", message)
+
+
+async def _all_or_first_error(steps: Sequence[Awaitable[None]]) -> None:
+    """Wait for all of them; then the first error leaves, so that no step is cut by another's."""
+    results = await asyncio.gather(*steps, return_exceptions=True)
+    errors = [r for r in results if isinstance(r, BaseException)]
+    for error in errors:
+        if not isinstance(error, AgentError):
+            raise error
+    if errors:
+        raise errors[0]

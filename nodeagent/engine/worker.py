@@ -1,0 +1,330 @@
+"""One pod's task: look, plan, act, look again, until the pod is forgotten."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from nodeagent.aio.bell import Bell
+from nodeagent.core.ending import deadline_of, ending_due
+from nodeagent.core.plan import plan_pod, with_wake
+from nodeagent.core.status import derive_status
+from nodeagent.engine.execute import Executor
+from nodeagent.engine.ports import Clock, Probing, Recorder, Records
+from nodeagent.engine.pulls import Pulls
+from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
+from nodeagent.engine.state import NodeState
+from nodeagent.errors import AgentError
+from nodeagent.model.actions import (
+    Action,
+    CreateSandbox,
+    ForgetPod,
+    Plan,
+    RestartAll,
+    StartContainer,
+    StopContainers,
+)
+from nodeagent.model.events import EventType, Subject
+from nodeagent.model.ids import PodUid
+from nodeagent.model.memory import Ending, PodMemory, Rejected
+from nodeagent.model.node import NodeFacts, NodeRules
+from nodeagent.model.observed import ObservedPod
+
+log = structlog.get_logger()
+
+RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
+
+
+class Neighbours(Protocol):
+    """What a worker may know of the other pods of the node."""
+
+    def is_blocked(self, memory: PodMemory) -> bool:
+        """Whether an older pod of the same full name has not ended yet."""
+        ...
+
+    def refuse(self, memory: PodMemory) -> Rejected | None:
+        """Admission's answer for a pod that has not run yet."""
+        ...
+
+
+class WorkerTools(msgspec.Struct, frozen=True, kw_only=True):
+    """What every worker uses."""
+
+    state: NodeState
+    records: Records
+    probing: Probing
+    pulls: Pulls
+    recorder: Recorder
+    clock: Clock
+    node: Callable[[], NodeFacts]
+    rules: Callable[[], NodeRules]
+    neighbours: Neighbours
+    publish: Callable[[PodMemory, ObservedPod], None]
+    count_plan: Callable[[Plan], None]
+    count_bug: Callable[[], None]
+    look_soon: Callable[[PodUid], None]
+
+
+class PodWorker:
+    """The only task that acts on its pod, so its actions never race each other."""
+
+    def __init__(self, memory: PodMemory, tools: WorkerTools, executor: Executor) -> None:
+        self.memory = memory
+        self._tools, self._executor = tools, executor
+        self._uid: PodUid = memory.pod.uid
+        self._bell = Bell()
+        self._saved: PodMemory | None = None
+        self._setback = Setback()
+        self._teller = BackoffTeller(tools.recorder)
+        self._waiting_for_stop: asyncio.Timeout | None = None
+        self.forgotten = False
+
+    def ring(self) -> None:
+        """Something of the pod may have changed."""
+        self._bell.ring()
+
+    def hear_wish(self) -> None:
+        """The wish changed: a stop that is under way is planned again with its new grace."""
+        self._bell.ring()
+        if self._waiting_for_stop is not None:
+            self._waiting_for_stop.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self) -> None:
+        """Work until the pod is forgotten."""
+        pause: float | None = 0.0
+        while not self.forgotten:
+            await self._bell.wait(at_most=RESYNC if pause is None else min(pause, RESYNC))
+            pause = await self._try()
+
+    async def _try(self) -> float | None:
+        """One step; an error becomes a setback of this pod only. Seconds until the next."""
+        try:
+            pause = await self._step()
+        except AgentError as error:
+            self._setback.grow(self.memory.pod, self._tools.clock.now())
+            log.warning(
+                "pod step failed",
+                pod=self._name,
+                error=str(error),
+                again_in=round(self._setback.delay, 1),
+            )
+            return self._setback.delay
+        except Exception:  # a bug here must not stop the other pods
+            self._tools.count_bug()
+            self._setback.grow(self.memory.pod, self._tools.clock.now())
+            log.exception("bug while working on a pod", pod=self._name)
+            return self._setback.delay
+        return pause
+
+    @property
+    def _name(self) -> str:
+        return f"{self.memory.pod.namespace}/{self.memory.pod.name}"
+
+    async def _step(self) -> float | None:
+        """Take in what changed, plan, act. None: nothing to do until a ring."""
+        now = self._tools.clock.now()
+        self._take_in(now)
+        held = self._setback.left(self.memory.pod, now)
+        if held > 0:
+            return held
+        if self._tools.neighbours.is_blocked(self.memory):
+            return None
+        if not self._admit():
+            return 0.0
+        seen = self._seen()
+        plan = plan_pod(self.memory, seen, rules=self._tools.rules(), now=now)
+        plan = with_wake(plan, deadline_of(self.memory) if self.memory.ending is None else None)
+        if plan.restart_all is not RestartAll.NO_CHANGE:
+            self._turn_restart_all(plan.restart_all, now)
+            return 0.0
+        self._teller.tell(self.memory, seen, rules=self._tools.rules(), now=now)
+        if not plan.actions:
+            await self._save()
+            return None if plan.wake_at is None else max(plan.wake_at - now, 0.0)
+        await self._save_before_acting()
+        self._tools.count_plan(plan)
+        log.debug("plan", pod=self._name, why=plan.why, actions=_outline(plan))
+        await self._act(plan)
+        self._setback.clear()
+        return 0.0
+
+    def _seen(self) -> ObservedPod:
+        return self._tools.state.observed(self._uid)
+
+    def _take_in(self, now: float) -> None:
+        """Wish, images, probes and sight into the memory; the status anew; published if other."""
+        tools, seen = self._tools, self._seen()
+        wish = tools.state.desired(self._uid)
+        pod = wish if wish is not None else msgspec.structs.replace(self.memory.pod, deleting=True)
+        self.memory = msgspec.structs.replace(
+            self.memory,
+            pod=pod,
+            images=dict(tools.pulls.of(self._uid)),
+            health=dict(tools.probing.health(self._uid)),
+        )
+        self._refresh_status(seen, now)
+        ending = ending_due(self.memory, now=now)
+        if ending is not None and ending != self.memory.ending:
+            self._begin_end(ending)
+            self._refresh_status(seen, now)
+        tools.probing.watch(pod, seen, ending=self.memory.ending is not None)
+        tools.publish(self.memory, seen)
+
+    def _refresh_status(self, seen: ObservedPod, now: float) -> None:
+        tools = self._tools
+        status = derive_status(self.memory, seen, node=tools.node(), rules=tools.rules(), now=now)
+        if status != self.memory.status:
+            self.memory = msgspec.structs.replace(self.memory, status=status)
+
+    def _begin_end(self, ending: Ending) -> None:
+        self.memory = msgspec.structs.replace(self.memory, ending=ending)
+        log.info("pod ends", pod=self._name, why=ending.why.value, grace=round(ending.grace, 1))
+
+    def _admit(self) -> bool:
+        """Ask admission once, before the pod's first action; says whether to go on."""
+        if self.memory.admitted or self.memory.ending is not None:
+            return True
+        if not self._seen().is_gone:
+            self.memory = msgspec.structs.replace(self.memory, admitted=True)
+            return True
+        refused = self._tools.neighbours.refuse(self.memory)
+        if refused is None:
+            self.memory = msgspec.structs.replace(self.memory, admitted=True)
+            return True
+        self.memory = msgspec.structs.replace(self.memory, rejected=refused)
+        self._event(EventType.WARNING, refused.reason, refused.message)
+        log.warning("pod refused", pod=self._name, reason=refused.reason, message=refused.message)
+        return False
+
+    def _turn_restart_all(self, turn: RestartAll, now: float) -> None:
+        begun = turn is RestartAll.BEGIN
+        self.memory = msgspec.structs.replace(self.memory, restart_all=now if begun else 0.0)
+
+    # --- acting -----------------------------------------------------------------------------
+
+    async def _act(self, plan: Plan) -> None:
+        """Each action in order; the first failure ends the round, but for a failed container."""
+        for action in plan.actions:
+            if isinstance(action, StartContainer):
+                await self._start(action)
+            elif isinstance(action, StopContainers):
+                if not await self._stop(action):
+                    return
+            elif isinstance(action, CreateSandbox):
+                await self._create_sandbox(action)
+            else:
+                self.memory = await self._executor.execute(action, self.memory, self._seen())
+            if isinstance(action, ForgetPod):
+                self.forgotten = True
+                return
+
+    async def _create_sandbox(self, action: CreateSandbox) -> None:
+        """Make the sandbox; after two failures the next has a number of its own.
+
+        The runtime may hold the name of one that it never finished (or will show it yet).
+        """
+        try:
+            self.memory = await self._executor.execute(action, self.memory, self._seen())
+        except AgentError:
+            self._tools.look_soon(self._uid)
+            if self._setback.count > 0:
+                self.memory = msgspec.structs.replace(
+                    self.memory, sandbox_attempt=action.attempt + 1
+                )
+            raise
+
+    async def _stop(self, action: StopContainers) -> bool:
+        """Stop; False where a changed wish broke it off, so that it is planned again."""
+        try:
+            async with asyncio.timeout(None) as self._waiting_for_stop:
+                self.memory = await self._executor.execute(action, self.memory, self._seen())
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting_for_stop = None
+        return True
+
+    async def _start(self, action: StartContainer) -> None:
+        """Start a container; its failure is its own, and the others of the pod go on."""
+        self._remember_try(action)
+        name, now = action.name, self._tools.clock.now()
+        try:
+            memory = await self._executor.execute(action, self.memory, self._seen())
+        except AgentError as error:
+            trouble = container_trouble(self.memory.troubles.get(name), error, now=now)
+            self._tools.look_soon(self._uid)  # it may have been made all the same
+            attempts = {**self.memory.attempts}
+            if trouble.count > 1:
+                attempts[name] = max(attempts.get(name, 0), action.attempt + 1)
+            self.memory = msgspec.structs.replace(
+                self.memory,
+                troubles={**self.memory.troubles, name: trouble},
+                attempts=attempts,
+            )
+            self._event(EventType.WARNING, "Failed", f"Error: {error.detail}", name)
+            log.warning(
+                "container does not start", pod=self._name, container=name, error=str(error)
+            )
+            return
+        troubles = {k: v for k, v in memory.troubles.items() if k != name}
+        self.memory = msgspec.structs.replace(memory, troubles=troubles)
+
+    def _remember_try(self, action: StartContainer) -> None:
+        name, memory = action.name, self.memory
+        self.memory = msgspec.structs.replace(
+            memory,
+            restart_counts={**memory.restart_counts, name: action.restart_count},
+            backoffs=(
+                memory.backoffs
+                if action.backoff is None
+                else {**memory.backoffs, name: action.backoff}
+            ),
+            restart_asked={k: v for k, v in memory.restart_asked.items() if k != name},
+        )
+
+    def _event(self, type_: EventType, reason: str, message: str, container: str = "") -> None:
+        pod = self.memory.pod
+        path = f"spec.containers{{{container}}}" if container else ""
+        subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid, field_path=path)
+        self._tools.recorder.event(subject, type_, reason, message)
+
+    # --- the record on disk -----------------------------------------------------------------
+
+    async def _save_before_acting(self) -> None:
+        """What must survive a kill in the middle of an action; a status alone can wait."""
+        memory = lasting(self.memory)
+        if self._saved is None or _essence(memory) != _essence(self._saved):
+            await self._write(memory)
+
+    async def _save(self) -> None:
+        memory = lasting(self.memory)
+        if memory != self._saved:
+            await self._write(memory)
+
+    async def _write(self, memory: PodMemory) -> None:
+        await self._tools.records.save(memory)
+        self._saved = memory
+
+    def restored(self) -> None:
+        """The memory came from disk as it is."""
+        self._saved = lasting(self.memory)
+
+
+def lasting(memory: PodMemory) -> PodMemory:
+    """The part of the memory that is kept on disk."""
+    return msgspec.structs.replace(memory, images={}, troubles={}, health={}, prepared=False)
+
+
+def _essence(memory: PodMemory) -> PodMemory:
+    return msgspec.structs.replace(memory, status=None)
+
+
+def _outline(plan: Plan) -> list[str]:
+    return [_describe(action) for action in plan.actions]
+
+
+def _describe(action: Action) -> str:
+    name = getattr(action, "name", "")
+    return f"{type(action).__name__}({name})" if name else type(action).__name__

@@ -1,0 +1,195 @@
+"""One task for each pod: start it, ring it, let it go when its pod is forgotten."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import msgspec
+import structlog
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.admission import admit
+from nodeagent.core.orphan import orphan_pod
+from nodeagent.core.status import TERMINAL
+from nodeagent.engine.execute import Executor, Tools
+from nodeagent.engine.state import NodeState
+from nodeagent.engine.worker import PodWorker, WorkerTools
+from nodeagent.model.ids import PodUid
+from nodeagent.model.memory import PodMemory, Rejected
+from nodeagent.model.observed import ObservedPod
+
+log = structlog.get_logger()
+
+
+class Workers:
+    """Owns the pods' tasks and their memories.
+
+    Nothing starts before `run`: records must be known, every source must have spoken once and
+    the runtime must have been looked at, so that no pod is ended for want of knowledge.
+    """
+
+    def __init__(
+        self, *, state: NodeState, executor_tools: Callable[[], Tools], ready: asyncio.Event
+    ) -> None:
+        self._state, self._executor_tools, self._ready = state, executor_tools, ready
+        self._tools: WorkerTools | None = None
+        self._workers: dict[PodUid, PodWorker] = {}
+        self._order: dict[PodUid, int] = {}
+        self._born = 0
+        self._group: asyncio.TaskGroup | None = None
+        self._records: dict[PodUid, PodMemory] = {}
+        self.draining = False
+        self.changed = asyncio.Event()
+        self.on_forgotten: Callable[[PodMemory], None] = lambda _: None
+
+    def equip(self, tools: WorkerTools) -> None:
+        """Hand over what workers use; once, before `run`."""
+        self._tools = tools
+
+    def restore(self, records: Iterable[PodMemory]) -> None:
+        """What was remembered on disk; once, before `run`."""
+        self._records = {memory.pod.uid: memory for memory in records}
+
+    async def run(self) -> None:
+        """Work on every pod, for ever."""
+        await self._ready.wait()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._state.listen(wish=self._hear_wish, sight=self.ring)
+            for uid in self._all_known():
+                self._hear_wish(uid)
+            await asyncio.Event().wait()
+
+    def _all_known(self) -> list[PodUid]:
+        """Pods in the order to begin with: those that have a record first, then by their wish."""
+        known = list(self._records)
+        known += [pod.uid for pod in self._state.all_desired()]
+        known += [pod.uid for pod in self._state.all_observed()]
+        return list(dict.fromkeys(known))
+
+    # --- bells ------------------------------------------------------------------------------
+
+    def ring(self, uid: PodUid) -> None:
+        """Something of the pod may have changed; a pod nobody knows is taken in to be ended."""
+        worker = self._workers.get(uid)
+        if worker is not None:
+            worker.ring()
+        elif self._group is not None:
+            self._begin(uid)
+
+    def ring_all(self) -> None:
+        """Something that concerns every pod changed."""
+        for worker in self._workers.values():
+            worker.ring()
+
+    def _hear_wish(self, uid: PodUid) -> None:
+        worker = self._workers.get(uid)
+        if worker is not None:
+            worker.hear_wish()
+        else:
+            self._begin(uid)
+
+    def _begin(self, uid: PodUid) -> None:
+        memory = self._memory_for(uid)
+        if memory is None:
+            return
+        assert self._group is not None and self._tools is not None
+        worker = PodWorker(memory, self._tools, Executor(self._executor_tools()))
+        if uid in self._records:
+            worker.restored()
+            del self._records[uid]
+        self._born += 1
+        self._order[uid] = self._born
+        self._workers[uid] = worker
+        self._group.create_task(self._live(uid, worker), name=f"pod-{uid}")
+
+    def _memory_for(self, uid: PodUid) -> PodMemory | None:
+        """What a new worker begins with: the record, a fresh memory, or that of an orphan."""
+        assert self._tools is not None
+        if uid in self._records:
+            return self._records[uid]
+        now = self._tools.clock.now()
+        wish = self._state.desired(uid)
+        if wish is not None:
+            return PodMemory(pod=wish, seen_at=now)
+        seen = self._state.observed(uid)
+        if seen.is_gone:
+            return None
+        log.warning("pod in the runtime that nobody wants", pod=uid, name=seen.name)
+        return PodMemory(pod=orphan_pod(seen), seen_at=now, admitted=True)
+
+    async def _live(self, uid: PodUid, worker: PodWorker) -> None:
+        await worker.run()
+        del self._workers[uid]
+        del self._order[uid]
+        self.on_forgotten(worker.memory)
+        self.changed.set()
+        self.changed.clear()
+        for other in self._workers.values():
+            if other.memory.pod.key == worker.memory.pod.key:
+                other.ring()
+        if self._state.desired(uid) is not None or not self._state.observed(uid).is_gone:
+            self._begin(uid)
+
+    # --- Neighbours -------------------------------------------------------------------------
+
+    def is_blocked(self, memory: PodMemory) -> bool:
+        """Whether an older pod of the same full name has not ended yet."""
+        pod = memory.pod
+        mine = self._order.get(pod.uid, 0)
+        return memory.ending is None and any(
+            other.memory.pod.key == pod.key
+            and uid != pod.uid
+            and (self._order[uid] < mine or other.memory.ending is not None)
+            and not _is_over(other.memory)
+            for uid, other in self._workers.items()
+        )
+
+    def refuse(self, memory: PodMemory) -> Rejected | None:
+        """Admission among the pods that have been admitted and are not over."""
+        assert self._tools is not None
+        others = [
+            worker.memory.pod.pod
+            for uid, worker in self._workers.items()
+            if uid != memory.pod.uid and worker.memory.admitted and not _is_over(worker.memory)
+        ]
+        unsupported = self._executor_tools().volumes.unsupported(memory.pod)
+        if unsupported:
+            return Rejected(reason="VolumeNotSupported", message=unsupported)
+        return admit(memory.pod, others=others, node=self._tools.node(), rules=self._tools.rules())
+
+    # --- asked by the server and by others --------------------------------------------------
+
+    def memories(self) -> tuple[PodMemory, ...]:
+        """What is remembered of every pod, in the order of their birth."""
+        ranked = sorted(self._workers, key=lambda uid: self._order[uid])
+        return tuple(self._workers[uid].memory for uid in ranked)
+
+    def seen(self, uid: PodUid) -> ObservedPod:
+        """What the runtime has of a pod."""
+        return self._state.observed(uid)
+
+    def restart(self, uid: PodUid, container: str, at: float) -> None:
+        """Restart one container ("" for all) of the pod now, its back-off forgotten."""
+        worker = self._workers[uid]
+        names = [c.name for c in worker.memory.pod.spec.containers]
+        asked = {name: at for name in names if container in ("", name)}
+        worker.memory = msgspec.structs.replace(
+            worker.memory,
+            restart_asked={**worker.memory.restart_asked, **asked},
+            backoffs={k: v for k, v in worker.memory.backoffs.items() if k not in asked},
+            troubles={k: v for k, v in worker.memory.troubles.items() if k not in asked},
+        )
+        worker.ring()
+
+
+def _is_over(memory: PodMemory) -> bool:
+    """Whether the pod no longer holds anything of the node."""
+    phase = memory.status.phase if memory.status else None
+    return memory.rejected is not None or (memory.torn_down and phase in TERMINAL)
+
+
+def pods_of(memories: Iterable[PodMemory]) -> tuple[v1.Pod, ...]:
+    """The pods with their statuses, as the API shows them."""
+    return tuple(
+        msgspec.structs.replace(memory.pod.pod, status=memory.status) for memory in memories
+    )
