@@ -27,7 +27,8 @@ class ContainerdSettings(msgspec.Struct, frozen=True, kw_only=True):
     reboot; None means the same place under /run if `root` is in /var/lib, else inside `root`.
     `search_path` is the PATH that containerd, runc and iptables are found in; empty means ours.
     `cni_bin_dirs` are tried in order. `network` and `bridge` tell apart several containerds on one
-    machine. `registries` is the folder of hosts.toml files. `patience` is in seconds.
+    machine; `subnet` empty means one that no route touches. `registries` is the folder of
+    hosts.toml files. `patience` is in seconds.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class ContainerdSettings(msgspec.Struct, frozen=True, kw_only=True):
     cni_bin_dirs: tuple[Path, ...] = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
     network: str = "nodeagent"
     bridge: str = "nodeagent0"
+    subnet: str = ""
     registries: Path = Path("/etc/containerd/certs.d")
     patience: float = 30.0
 

@@ -122,9 +122,8 @@ def _write_files(settings: ContainerdSettings, findings: Findings) -> None:
     network = settings.network_dir / "10-nodeagent.conflist"
     # Once chosen the subnet stays: bridge and leases of living pods have it.
     if not network.exists():
-        routes = Path("/proc/net/route").read_text()
+        subnet = settings.subnet or free_subnet(Path("/proc/net/route").read_text())
         denied = forwarding_is_denied(settings)
-        subnet = free_subnet(routes)
         _replace(network, cni_network(settings, subnet=subnet, forwarding_is_denied=denied))
     with suppress(FileNotFoundError):
         if settings.log_file.stat().st_size > LARGEST_LOG_BYTES:

@@ -1,0 +1,257 @@
+"""Private containerds for tests: own socket, network and cgroups; nothing of them stays behind."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import msgspec
+import pytest
+
+from docs.samples.images.build import busybox_image
+from nodeagent.adapters.containerd import embedded
+from nodeagent.adapters.containerd.config import ContainerdSettings
+from nodeagent.adapters.containerd.ctl import Ctr
+from nodeagent.adapters.containerd.findings import find_program, search_path
+from nodeagent.adapters.containerd.oci import Image, write_archive
+from nodeagent.adapters.containerd.removal import remove
+from nodeagent.adapters.cri.pb import cri_pb2 as pb
+from nodeagent.errors import AgentError
+from tests.e2e import debian
+
+T = TypeVar("T")
+Call = Callable[[Any], Any]
+
+BASE = Path("/tmp")
+PREFIX = "nodeagent-test-"
+MOST = 32
+SYSTEM = "system"
+SUITES = {"trixie": "1.7", "forky": "2.1"}
+"""Debian releases whose containerd is fetched, and what version of it they have."""
+WITH_EVENTS = "trixie"
+
+
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+    """A containerd that belongs to this test session, with pause and busybox images in it.
+
+    `cgroup_root` goes into the agent's `cgroupRoot`, `agent_root` into its `--root-dir`.
+    """
+
+    name: str
+    number: int
+    settings: ContainerdSettings
+    images: tuple[Image, ...]
+
+    @property
+    def endpoint(self) -> str:
+        """The CRI socket as a unix URL."""
+        return f"unix://{self.settings.socket}"
+
+    @property
+    def cgroup_root(self) -> str:
+        """A cgroup that only this runtime's pods live in."""
+        return f"/{PREFIX}{self.number}"
+
+    @property
+    def agent_root(self) -> Path:
+        """A folder for the agent under test."""
+        return self.settings.root / "agent"
+
+    @property
+    def ctr(self) -> Ctr:
+        """This runtime seen through ctr."""
+        return Ctr(program=_program("ctr", self.settings), socket=self.settings.socket)
+
+    def import_image(self, image: Image) -> None:
+        """Take an image in; it is there for CRI when this returns."""
+        archive = self.settings.root / "image.tar"
+        write_archive(image, archive)
+        self.ctr.import_image(archive, snapshotter=embedded.snapshotter_of(self.settings))
+
+    def start(self) -> None:
+        """Start containerd, again if it was stopped, and bring the images; CRI answers then."""
+        _run(lambda: embedded.ensure(self.settings))
+        with self.cri() as call:
+            _wait_until_initialized(call)
+        for image in self.images:
+            if not self.ctr.has_image(image.name):
+                self.import_image(image)
+
+    def stop(self) -> None:
+        """Stop containerd; its containers go on. `start` brings it back."""
+        _run(lambda: embedded.stop(self.settings))
+
+    @contextmanager
+    def cri(self) -> Iterator[Call]:
+        """Plain calls of the RuntimeService: hand in a request, get its answer or RpcError."""
+        # A connection of its own: shared ones remember for a while that a socket was gone.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(self.endpoint, options) as channel:
+
+            def call(request: Any) -> Any:
+                name = type(request).__name__.removesuffix("Request")
+                return channel.unary_unary(
+                    f"/runtime.v1.RuntimeService/{name}",
+                    request_serializer=type(request).SerializeToString,
+                    response_deserializer=getattr(pb, f"{name}Response").FromString,
+                )(request, timeout=60.0)
+
+            yield call
+
+    def remove_pods(self) -> None:
+        """Stop and remove every pod by plain CRI calls, so that the next test finds none."""
+        with self.cri() as call:
+            for pod in call(pb.ListPodSandboxRequest()).items:
+                call(pb.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+                call(pb.RemovePodSandboxRequest(pod_sandbox_id=pod.id))
+
+
+class Runtimes:
+    """The containerds of this session, each started when first asked for."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[Runtime, Callable[[], None]]] = {}
+
+    def get(self, name: str) -> Runtime:
+        """`name`: "system" for what is installed, else a Debian release of SUITES."""
+        if name not in self._running:
+            self._running[name] = self._start(name)
+        return self._running[name][0]
+
+    def close(self) -> None:
+        """Remove them all."""
+        for _, give_back in self._running.values():
+            give_back()
+        self._running.clear()
+
+    def _start(self, name: str) -> tuple[Runtime, Callable[[], None]]:
+        number, root, give_back = _claim()
+        settings = ContainerdSettings(
+            root=root,
+            socket=root / "containerd.sock",
+            search_path="" if name == SYSTEM else debian.fetch(name).path,
+            network=f"{PREFIX}{number}",
+            bridge=f"natest{number}",
+            subnet=f"10.201.{number * 8}.0/21",
+        )
+        runtime = Runtime(name=name, number=number, settings=settings, images=(busybox_image(),))
+        try:
+            runtime.start()
+        except BaseException:
+            give_back()
+            raise
+        return runtime, give_back
+
+
+def clean_up(root: Path) -> None:
+    """Remove what a session, maybe one that crashed, left in this folder and on the machine."""
+    number = root.name.removeprefix(PREFIX)
+    settings = ContainerdSettings(
+        root=root, socket=root / "containerd.sock", network=root.name, bridge=f"natest{number}"
+    )
+    remove(settings, cgroup_roots=(root.name,))
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _claim() -> tuple[int, Path, Callable[[], None]]:
+    """Take the lowest number nobody holds, and clean up after whoever held it before.
+
+    The lock goes with its process, so a number left by a crash is free again. It lies beside the
+    folder, which is removed.
+    """
+    for number in range(MOST):
+        root = BASE / f"{PREFIX}{number}"
+        lock = os.open(f"{root}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        clean_up(root)
+        root.mkdir()
+
+        def give_back(root: Path = root, lock: int = lock) -> None:
+            clean_up(root)
+            os.close(lock)
+
+        return number, root, give_back
+    pytest.fail(f"{MOST} test sessions hold all of {BASE}/{PREFIX}*")
+
+
+def sweep() -> None:
+    """Clean up after every session that crashed."""
+    for root in BASE.glob(f"{PREFIX}[0-9]*[0-9]"):
+        with suppress(OSError), Path(f"{root}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            clean_up(root)
+
+
+def _program(name: str, settings: ContainerdSettings) -> str:
+    found = find_program(name, settings)
+    if found is None:
+        pytest.fail(f"{name} is not in {search_path(settings)}; `make test` installs it")
+    return found
+
+
+def _wait_until_initialized(call: Call) -> None:
+    """A containerd that has just begun to listen refuses CRI calls until it knows its pods."""
+    deadline = time.monotonic() + 30.0
+    while True:
+        try:
+            call(pb.ListPodSandboxRequest())
+            return
+        except grpc.RpcError as error:
+            if "not initialized" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
+
+
+def _run(call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """In a thread with a loop of its own: pytest's may be about to run in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(call())).result()
+
+
+@pytest.fixture(scope="session")
+def runtimes() -> Iterator[Runtimes]:
+    """Containerds by name. What they lack fails tests; lack of root skips them, but not in CI."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI"):
+            pytest.fail("tests on the real runtime need root")
+        pytest.skip("tests on the real runtime need root")
+    sweep()
+    started = Runtimes()
+    yield started
+    started.close()
+
+
+def _get(runtimes: Runtimes, name: str) -> Runtime:
+    try:
+        return runtimes.get(name)
+    except (AgentError, RuntimeError, OSError) as error:
+        pytest.fail(f"containerd of {name}: {error}")
+
+
+@pytest.fixture(scope="session")
+def runtime(runtimes: Runtimes) -> Runtime:
+    """The containerd most tests use: the system's, or what NODEAGENT_TEST_RUNTIME names."""
+    return _get(runtimes, os.environ.get("NODEAGENT_TEST_RUNTIME", SYSTEM))
+
+
+@pytest.fixture(scope="session")
+def runtime_with_events(runtimes: Runtimes) -> Runtime:
+    """A containerd that has GetContainerEvents (1.7)."""
+    return _get(runtimes, WITH_EVENTS)
+
+
+@pytest.fixture(scope="session", params=[SYSTEM, *SUITES])
+def each_runtime(request: pytest.FixtureRequest, runtimes: Runtimes) -> Runtime:
+    """The same test on every containerd: the system's, 1.7 and 2.1."""
+    return _get(runtimes, request.param)

@@ -1,0 +1,118 @@
+"""Our own containerd runs real pods on each version, outlives us, and leaves nothing behind."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from docs.samples.images.build import BUSYBOX_IMAGE
+from nodeagent.adapters.cri.pb import cri_pb2 as pb
+from tests.e2e.runtime import Call, Runtime, Runtimes, clean_up
+
+
+@pytest.fixture
+def cri(each_runtime: Runtime) -> Iterator[Call]:
+    """Any CRI call of the RuntimeService by its request."""
+    with each_runtime.cri() as call:
+        yield call
+    each_runtime.remove_pods()
+
+
+def test_a_pod_runs_has_an_address_and_its_container_works(
+    each_runtime: Runtime, cri: Call, tmp_path: Path
+) -> None:
+    pod = _run_pod(cri, each_runtime, tmp_path)
+    address = cri(pb.PodSandboxStatusRequest(pod_sandbox_id=pod.pod_sandbox_id)).status.network.ip
+    assert address.startswith("10.201.")
+    container = _start(cri, pod.pod_sandbox_id, pod.config, ["sleep", "600"])
+    done = cri(pb.ExecSyncRequest(container_id=container, cmd=["id", "-un"], timeout=10))
+    assert done.stdout == b"root\n"
+
+
+def test_the_pods_cgroup_lies_under_the_sessions_own(
+    each_runtime: Runtime, cri: Call, tmp_path: Path
+) -> None:
+    pod = _run_pod(cri, each_runtime, tmp_path)
+    container = _start(cri, pod.pod_sandbox_id, pod.config, ["sleep", "600"])
+    done = cri(pb.ContainerStatusRequest(container_id=container, verbose=True))
+    assert f'cgroupsPath":"{each_runtime.cgroup_root}/' in done.info["info"].replace(" ", "")
+
+
+def test_a_pod_goes_on_while_its_containerd_is_away(
+    each_runtime: Runtime, cri: Call, tmp_path: Path
+) -> None:
+    pod = _run_pod(cri, each_runtime, tmp_path)
+    container = _start(cri, pod.pod_sandbox_id, pod.config, ["sleep", "600"])
+    before = cri(pb.ContainerStatusRequest(container_id=container)).status
+    each_runtime.stop()
+    with pytest.raises(grpc.RpcError):
+        cri(pb.VersionRequest())
+    each_runtime.start()
+    with each_runtime.cri() as call:
+        after = call(pb.ContainerStatusRequest(container_id=container)).status
+    assert (after.state, after.started_at) == (pb.CONTAINER_RUNNING, before.started_at)
+
+
+@pytest.mark.usefixtures("runtimes")
+def test_nothing_stays_of_a_runtime_whose_session_crashed(tmp_path: Path) -> None:
+    crashed = Runtimes()
+    runtime = crashed.get("system")
+    with runtime.cri() as call:
+        pod = _run_pod(call, runtime, tmp_path, host_port=18099)
+        _start(call, pod.pod_sandbox_id, pod.config, ["sleep", "600"])
+    assert _traces(runtime) == {"processes", "mounts", "iptables", "bridge", "cgroups", "results"}
+    clean_up(runtime.settings.root)
+    assert _traces(runtime) == set()
+    crashed.close()
+
+
+class _Pod:
+    def __init__(self, pod_sandbox_id: str, config: Any) -> None:
+        self.pod_sandbox_id, self.config = pod_sandbox_id, config
+
+
+def _run_pod(cri: Call, runtime: Runtime, logs: Path, *, host_port: int = 0) -> _Pod:
+    config = pb.PodSandboxConfig(
+        metadata=pb.PodSandboxMetadata(name="pod", uid="uid", namespace="test"),
+        log_directory=str(logs),
+        linux=pb.LinuxPodSandboxConfig(cgroup_parent=f"{runtime.cgroup_root}/kubepods/poduid"),
+    )
+    if host_port:
+        config.port_mappings.add(container_port=80, host_port=host_port)
+    request = pb.RunPodSandboxRequest(config=config)
+    return _Pod(cri(request).pod_sandbox_id, config)
+
+
+def _start(cri: Call, pod: str, config: Any, command: list[str]) -> str:
+    container = pb.ContainerConfig(
+        metadata=pb.ContainerMetadata(name="main"),
+        image=pb.ImageSpec(image=BUSYBOX_IMAGE),
+        command=command,
+        log_path="main.log",
+    )
+    request = pb.CreateContainerRequest(pod_sandbox_id=pod, config=container, sandbox_config=config)
+    made: str = cri(request).container_id
+    cri(pb.StartContainerRequest(container_id=made))
+    return made
+
+
+def _traces(runtime: Runtime) -> set[str]:
+    """What there is of this runtime on the machine."""
+    settings = runtime.settings
+    rules = subprocess.run(
+        ["iptables-save", "-t", "nat"], check=True, capture_output=True, text=True
+    ).stdout
+    words = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
+    cgroups = [p for p in Path("/sys/fs/cgroup").glob(f"**/nodeagent-test-{runtime.number}")]
+    looks = {
+        "processes": any(bytes(settings.root) in word for word in words),
+        "mounts": f" {settings.root}/" in Path("/proc/self/mountinfo").read_text(),
+        "iptables": f'\\"{settings.network}\\"' in rules,
+        "bridge": Path("/sys/class/net", settings.bridge).exists(),
+        "cgroups": bool(cgroups),
+        "results": any(Path("/var/lib/cni/results").glob(f"{settings.network}-*")),
+    }
+    return {name for name, is_there in looks.items() if is_there}
