@@ -217,6 +217,6 @@ def _unknown(path: str, key: str, known: Mapping[str, object]) -> str:
     from difflib import get_close_matches
 
     lower = {name.lower(): name for name in known}
-    near = get_close_matches(key.lower(), lower, n=1, cutoff=0.8)
+    near = get_close_matches(key.lower(), lower, n=1, cutoff=0.7)
     hint = f"; did you mean {lower[near[0]]}?" if near else ""
     return f'unknown field "{path}" is ignored{hint}'
