@@ -1,0 +1,79 @@
+"""The kubepods tree as the engine sees it, over either version and driver."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from nodeagent.adapters.cgroupfs.teardown import Left
+from nodeagent.aio.threads import Threads
+from nodeagent.core.cgroups import qos_paths
+from nodeagent.errors import HostError
+from nodeagent.model.ids import PodUid
+from nodeagent.model.launch import PodCgroup
+
+_ROUNDS = 5
+_FIRST_PAUSE = 0.02  # seconds until a killed process has left; doubled each round
+
+
+class Tree(Protocol):
+    """What a version or driver does; all calls block. Paths are driver-neutral."""
+
+    def ensure(self, path: str, cgroup: PodCgroup, *, lift: bool) -> None: ...
+
+    def remove(self, paths: Iterable[str]) -> Left: ...
+
+    def kill(self, left: Left) -> None: ...
+
+    def pods(self, parents: Iterable[str]) -> dict[PodUid, str]: ...
+
+
+class Kubepods:
+    """Cgroups of pods and their parents. `root` is the setting cgroupRoot, "" for none.
+
+    Paths given and returned start at the mount and contain `root`.
+    """
+
+    def __init__(self, tree: Tree, threads: Threads, *, root: str = "") -> None:
+        self._tree = tree
+        self._threads = threads
+        self._parents = qos_paths(root=root)
+
+    async def ensure_root(self, cgroup: PodCgroup) -> None:
+        """kubepods or a QoS parent has these limits afterwards; others that it has stay."""
+        await self._threads.run(self._ensure, cgroup, False)
+
+    async def ensure_pod(self, cgroup: PodCgroup) -> None:
+        """The pod's cgroup has exactly these limits afterwards, in every controller."""
+        await self._threads.run(self._ensure, cgroup, True)
+
+    async def remove_pod(self, uid: PodUid) -> None:
+        """No cgroup of the pod is left in any QoS class.
+
+        Processes still in it are killed, in up to five rounds; HostError names those that stay.
+        """
+        paths = [f"{parent}/pod{uid}" for parent in self._parents]
+        left = await self._threads.run(self._tree.remove, paths)
+        pause = _FIRST_PAUSE
+        for _ in range(_ROUNDS):
+            if not left.folders:
+                return
+            await self._threads.run(self._tree.kill, left)
+            await asyncio.sleep(pause)
+            pause *= 2
+            left = await self._threads.run(self._tree.remove, paths)
+        if left.folders:
+            raise HostError(op="remove cgroup", target=left.folders[0], detail=_why_left(left))
+
+    async def list_pods(self) -> Mapping[PodUid, str]:
+        """Pods that have a cgroup in at least one controller, with its path."""
+        return await self._threads.run(self._tree.pods, self._parents)
+
+    def _ensure(self, cgroup: PodCgroup, lift: bool) -> None:
+        self._tree.ensure(cgroup.path, cgroup, lift=lift)
+
+
+def _why_left(left: Left) -> str:
+    if not left.pids:
+        return "the kernel says that it is in use, yet no process is in it"
+    named = ", ".join(str(pid) for pid in left.pids[:10])
+    return f"processes stay after {_ROUNDS} rounds of SIGKILL: {named} (see their state in ps)"
