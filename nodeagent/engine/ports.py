@@ -20,7 +20,7 @@ from nodeagent.model.launch import (
     SandboxConfig,
     VolumePlace,
 )
-from nodeagent.model.memory import Health, PodMemory
+from nodeagent.model.memory import PodMemory
 from nodeagent.model.observed import (
     ObservedPod,
     RuntimeEvent,
@@ -256,22 +256,6 @@ class Recorder(Protocol):
 
     def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
         """Take an event; never blocks, never fails."""
-        ...
-
-
-class Probing(Protocol):
-    """Probes of running containers."""
-
-    def watch(self, pod: DesiredPod, seen: ObservedPod, *, ending: bool) -> None:
-        """Probe what runs now, as its specs say; cheap and without effect where nothing changed."""
-        ...
-
-    def health(self, uid: PodUid) -> Mapping[str, Health]:
-        """The last verdicts by container name."""
-        ...
-
-    def forget(self, uid: PodUid) -> None:
-        """Stop every probe of the pod."""
         ...
 
 

@@ -12,7 +12,8 @@ from nodeagent.core.ending import deadline_of, ending_due
 from nodeagent.core.plan import plan_pod, with_wake
 from nodeagent.core.status import derive_status
 from nodeagent.engine.execute import Executor
-from nodeagent.engine.ports import Clock, Probing, Recorder, Records
+from nodeagent.engine.ports import Clock, Recorder, Records
+from nodeagent.engine.probing import Probing
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
 from nodeagent.engine.state import NodeState
@@ -26,6 +27,7 @@ from nodeagent.model.actions import (
     StartContainer,
     StopContainers,
 )
+from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Ending, PodMemory, Rejected
@@ -157,20 +159,35 @@ class PodWorker:
         """Wish, images, probes and sight into the memory; the status anew; published if other."""
         tools, seen = self._tools, self._seen()
         wish = tools.state.desired(self._uid)
-        pod = wish if wish is not None else msgspec.structs.replace(self.memory.pod, deleting=True)
+        pod = wish if wish is not None else self._unwanted()
+        box = seen.sandbox
+        health = tools.probing.watch(
+            pod,
+            seen.containers,
+            box.ips[0] if box is not None and box.ips else self._host_ip(pod),
+            ending=self.memory.ending is not None,
+        )
         self.memory = msgspec.structs.replace(
             self.memory,
             pod=pod,
             images=dict(tools.pulls.of(self._uid)),
-            health=dict(tools.probing.health(self._uid)),
+            health=dict(health),
+            probes=tools.probing.memory(self._uid),
         )
         self._refresh_status(seen, now)
         ending = ending_due(self.memory, now=now)
         if ending is not None and ending != self.memory.ending:
             self._begin_end(ending)
             self._refresh_status(seen, now)
-        tools.probing.watch(pod, seen, ending=self.memory.ending is not None)
         tools.publish(self.memory, seen)
+
+    def _unwanted(self) -> DesiredPod:
+        pod = self.memory.pod
+        return pod if pod.deleting else msgspec.structs.replace(pod, deleting=True)
+
+    def _host_ip(self, pod: DesiredPod) -> str:
+        ips = self._tools.node().ips
+        return ips[0] if pod.spec.hostNetwork and ips else ""
 
     def _refresh_status(self, seen: ObservedPod, now: float) -> None:
         tools = self._tools

@@ -7,6 +7,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import ImageRef, SandboxId
+from nodeagent.model.probes import ProbeMemory
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +125,7 @@ class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
     replaced: dict[str, str] = {}  # container -> id of the instance stopped to run again
     sandbox_attempt: int = 0  # the lowest sandbox attempt that is surely free
     status: v1.PodStatus | None = None  # as last derived
+    probes: ProbeMemory = ProbeMemory()
     images: dict[str, ImageOutcome] = {}
     troubles: dict[str, Trouble] = {}
     health: dict[str, Health] = {}
