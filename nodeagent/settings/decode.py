@@ -196,7 +196,7 @@ def _words(kind: Any, notes: tuple[Any, ...]) -> str:
     is_time = any(isinstance(note, Rule) for note in notes) and kind is float
     word = "a duration" if is_time else _WORDS[kind]
     bounds = [note.describe("s" if is_time else "") for note in notes if isinstance(note, Between)]
-    return " ".join([word, *(bound for bound in bounds if bound)])
+    return " ".join([word, *bounds])
 
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -15,27 +15,21 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Between(msgspec.Struct, frozen=True):
-    """Bounds of a number, both included; None is open. `zero` allows 0 outside of them too."""
+    """Bounds of a number, both included; `high` None is open. `zero` allows 0 below `low` too."""
 
-    low: float | None = None
+    low: float
     high: float | None = None
     zero: bool = False
 
     def holds(self, number: float) -> bool:
         if self.zero and number == 0:
             return True
-        return (self.low is None or number >= self.low) and (
-            self.high is None or number <= self.high
-        )
+        return self.low <= number and (self.high is None or number <= self.high)
 
     def describe(self, unit: str = "") -> str:
         zero = f"0{unit} or " if self.zero else ""
-        if self.low is None and self.high is None:
-            return ""
         if self.high is None:
             return f"{zero}{self.low:g}{unit} or more"
-        if self.low is None:
-            return f"{zero}{self.high:g}{unit} or less"
         return f"{zero}from {self.low:.10g}{unit} to {self.high:.10g}{unit}"
 
 

@@ -258,6 +258,29 @@ def test_json_is_taken_too(machine: Machine) -> None:
     assert machine.load().kubelet.max_pods == 7
 
 
+def test_dates_and_times_of_day_are_texts(machine: Machine) -> None:
+    machine.has("clusterDomain: 2001-01-01\nproviderID: 12:30:45\nkubeletCgroups: 12:30.5\n")
+    config = machine.load().kubelet
+    assert config.cluster_domain == "2001-01-01"
+    assert (config.provider_id, config.kubelet_cgroups) == ("12:30:45", "12:30.5")
+
+
+def test_yaml_tags_that_could_build_objects_are_refused(machine: Machine) -> None:
+    machine.has("maxPods: !!python/object/apply:os.getpid []\nclusterDomain: !x y\n")
+    assert "line 4: not YAML" in machine.refuses()
+
+
+def test_merge_keys_of_yaml_work(machine: Machine) -> None:
+    machine.has("systemReserved: &r {cpu: 100m, pid: '5'}\nkubeReserved: {<<: *r, cpu: 200m}\n")
+    settings, warnings = machine.load_with_warnings()
+    assert settings.kubelet.kube_reserved == {"cpu": "200m", "pid": "5"}
+    assert warnings == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(machine: Machine) -> None:
+    assert "Is a directory; --config names it" in machine.refuses("--config", str(machine.folder))
+
+
 def test_an_unknown_field_warns_by_name_and_line_and_is_ignored(machine: Machine) -> None:
     machine.has("maxpods: 5\nauthentication:\n  x509: {}\n  x510: {}\n")
     settings, warnings = machine.load_with_warnings()
