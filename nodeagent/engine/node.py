@@ -1,0 +1,77 @@
+"""The node as decisions see it: facts about the machine and the runtime, kept current."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from nodeagent.aio.bell import Bell
+from nodeagent.engine.ports import Runtime
+from nodeagent.errors import AgentError
+from nodeagent.model.node import NodeFacts
+from nodeagent.model.observed import RuntimeHealth, RuntimeInfo
+
+log = structlog.get_logger()
+
+HEALTHY_PERIOD, SICK_PERIOD = 30.0, 1.0
+
+
+class NodeKeeper:
+    """Asks the runtime how it is, and holds the facts. `on_change` is called when they change."""
+
+    def __init__(
+        self, *, runtime: Runtime, facts: NodeFacts, on_change: Callable[[], None]
+    ) -> None:
+        self._runtime = runtime
+        self._on_change = on_change
+        self._bell = Bell()
+        self.facts = facts
+        self.health = RuntimeHealth(message="the container runtime has not answered yet")
+        self.info = RuntimeInfo()
+        self.known = asyncio.Event()
+
+    async def run(self) -> None:
+        """Ask for ever: slowly while all is well, each second while it is not."""
+        while True:
+            try:
+                health = await self._ask()
+            except AgentError as error:
+                health = RuntimeHealth(message=str(error))
+            if health != self.health:
+                self._tell(health)
+            well = health.runtime_ready and health.network_ready
+            await self._bell.wait(at_most=HEALTHY_PERIOD if well else SICK_PERIOD)
+
+    def doubt(self) -> None:
+        """A call to the runtime failed: ask soon."""
+        self._bell.ring()
+
+    async def _ask(self) -> RuntimeHealth:
+        if not self.health.runtime_ready:
+            self._learn(await self._runtime.info())
+        return await self._runtime.health()
+
+    def _learn(self, info: RuntimeInfo) -> None:
+        self.info = info
+        self.facts = msgspec.structs.replace(
+            self.facts,
+            runtime_name=info.name,
+            runtime_handlers=info.handlers,
+            runtime_features=info.features,
+            supplemental_groups_policy=info.supplemental_groups_policy,
+        )
+        self.known.set()
+
+    def _tell(self, health: RuntimeHealth) -> None:
+        before, self.health = self.health, health
+        if health.runtime_ready and health.network_ready:
+            log.info(
+                "container runtime is ready", runtime=self.info.name, version=self.info.version
+            )
+        elif health != before:
+            log.warning(
+                "container runtime is not ready",
+                detail=health.message or health.network_message or "it does not say why",
+            )
+        self._on_change()
