@@ -30,6 +30,11 @@ class Ctr(msgspec.Struct, frozen=True, kw_only=True):
         """Take in an OCI archive. Repeating it changes nothing."""
         self._run("images", "import", "--snapshotter", snapshotter, str(archive))
 
+    def running(self) -> int:
+        """How many containers run, those of sandboxes included."""
+        rows = [line.split() for line in self._run("tasks", "ls").splitlines()[1:]]
+        return sum(row[-1] == "RUNNING" for row in rows)
+
     def plugin_states(self) -> dict[str, str]:
         """State ("ok", "skip", "error") by "type/id"; a plugin that is disabled is not listed."""
         rows = [line.split() for line in self._run("plugins", "ls").splitlines()[1:]]

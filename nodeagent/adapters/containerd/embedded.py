@@ -35,7 +35,7 @@ PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STOP_PATIENCE = 10.0
 STEADY_AFTER = 60.0
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class EmbeddedContainerd(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ CNI_RESULTS = Path("/var/lib/cni/results")
 CGROUPS = Path("/sys/fs/cgroup")
 GONE_PATIENCE = 5.0
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 def remove(settings: ContainerdSettings, *, cgroup_roots: Iterable[str] = ()) -> None:
@@ -75,6 +75,8 @@ def _remove_network(settings: ContainerdSettings) -> None:
     if Path("/sys/class/net", settings.bridge).exists():
         subprocess.run(["ip", "link", "delete", settings.bridge], check=False, capture_output=True)
     for result in CNI_RESULTS.glob(f"{settings.network}-*"):
+        sandbox = result.name.removeprefix(f"{settings.network}-").partition("-")[0]
+        (CNI_RESULTS / f"cni-loopback-{sandbox}-lo").unlink(missing_ok=True)
         result.unlink(missing_ok=True)
     for program in ("iptables-save", "ip6tables-save"):
         save = find_program(program, settings)
