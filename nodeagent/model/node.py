@@ -24,6 +24,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     swap: bool = False  # the kernel can limit swap per cgroup
     swap_bytes: int = 0  # swap of the node as a whole
     taints: tuple[v1.Taint, ...] = ()
+    selinux: bool = False
+    throttle_paths: tuple[str, ...] = ()  # /sys/devices/system/cpu/cpu*/thermal_throttle
 
 
 class PodDirs(msgspec.Struct, frozen=True, kw_only=True):
