@@ -181,3 +181,13 @@ class ProbeCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class HookReply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hook's request gave: `error` "" if there was any answer at all.
+
+    `plain_answer`: TLS was asked for and the server speaks plain HTTP.
+    """
+
+    error: str = ""
+    plain_answer: bool = False
