@@ -1,0 +1,233 @@
+"""File-system calls that may hang: a dead NFS server must not freeze the agent.
+
+A call on a file system known to be local is made in a thread. Any other is made in a process of
+its own with a deadline, which is killed, or left behind where the kernel does not let it die.
+"""
+
+import asyncio
+import json
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nodeagent.adapters.host import stuck_worker
+from nodeagent.adapters.host.mounts import Kernel, parse_mountinfo, read_mountinfo
+from nodeagent.adapters.host.oserror import explain, translated
+from nodeagent.adapters.host.trees import remove_tree
+from nodeagent.aio.threads import Threads
+from nodeagent.errors import HostError
+
+_SLOW = frozenset(
+    "nfs nfs4 cifs smb3 9p ceph glusterfs lustre afs coda ncpfs gfs2 ocfs2 beegfs gpfs autofs"
+    " fuse virtiofs".split()
+)
+_MNT_FORCE_DETACH = 1 | 2
+_UMOUNT_NOFOLLOW = 8
+_LINKS = 40  # as the kernel: more in one path mean a loop
+_LAST_WAIT = 1.0  # seconds for a killed process to go
+_TURN = 0.2  # seconds a deletion may hold a thread
+
+
+class _Slow(Exception):
+    """The path is on a file system that may hang."""
+
+
+class _Order(msgspec.Struct, frozen=True):
+    call: str  # a function of the worker
+    path: str
+    more: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return json.dumps([self.call, [self.path, *self.more]])
+
+
+class CarefulFiles:
+    """Looks at, makes and unmounts paths that may be on a dead file system.
+
+    `deadline` is in seconds. HostError says so where a call did not come back in time; the next
+    one on that path fails at once for as long as the process that hangs there lives.
+    """
+
+    def __init__(
+        self,
+        threads: Threads,
+        kernel: Kernel,
+        *,
+        deadline: float = 30.0,
+        mountinfo: str = "/proc/self/mountinfo",
+    ) -> None:
+        self._threads = threads
+        self._kernel = kernel
+        self._deadline = deadline
+        self._mountinfo = mountinfo
+        self._hanging: dict[_Order, tuple[asyncio.subprocess.Process, float]] = {}
+
+    async def kind(self, path: str) -> str:
+        """Directory, File, Socket, CharDevice, BlockDevice or Other; "" where nothing is.
+
+        Links are followed.
+        """
+        answer = await self._either(_Order("kind", path), lambda: stuck_worker.kind(path))
+        return str(answer)
+
+    async def make_folder(self, path: str, mode: int) -> None:
+        """`path` is a folder afterwards, parents are made too."""
+        await self._either(
+            _Order("make_folder", path, (mode,)), lambda: stuck_worker.make_folder(path, mode)
+        )
+
+    async def make_file(self, path: str, mode: int) -> None:
+        """There is a file at `path` afterwards; its parent has to exist."""
+        await self._either(
+            _Order("make_file", path, (mode,)), lambda: stuck_worker.make_file(path, mode)
+        )
+
+    async def unmount(self, path: str) -> None:
+        """Nothing is mounted at `path` afterwards. A dead file system is detached by force."""
+        if not await self._threads.run(self._is_slow, path):
+            await self._threads.run(self._kernel.unmount, path)
+            return
+        try:
+            await self._in_process(_Order("unmount", path, (_UMOUNT_NOFOLLOW,)))
+        except HostError:
+            await self._in_process(_Order("unmount", path, (_UMOUNT_NOFOLLOW | _MNT_FORCE_DETACH,)))
+
+    async def remove_tree(self, path: str, *, files: bool = True) -> None:
+        """`path` is gone with all below, mounts excepted: HostError names one. For local paths."""
+
+        def turn() -> bool:
+            return remove_tree(path, until=time.monotonic() + _TURN, files=files)
+
+        while not await self._threads.run(turn):
+            pass
+
+    async def _either(self, order: _Order, call: Callable[[], object]) -> object:
+        def quickly() -> object:
+            if self._is_slow(order.path):
+                raise _Slow
+            with translated(order.call, order.path):
+                return call()
+
+        try:
+            return await self._threads.run(quickly)
+        except _Slow:
+            return await self._in_process(order)
+
+    def _is_slow(self, path: str) -> bool:
+        with translated("read mounts for", path):
+            return leads_to(path, slow_points(read_mountinfo(self._mountinfo)))
+
+    async def _in_process(self, order: _Order) -> object:
+        self._refuse_if_hanging(order)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-ISE",
+            stuck_worker.__file__,
+            order.text,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={},
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(self._deadline):
+                output, _ = await process.communicate()
+        except TimeoutError as error:
+            await self._end(order, process)
+            raise HostError(
+                op=order.call,
+                target=order.path,
+                detail=f"the file system did not answer within {self._deadline:g} s:"
+                " check its server, or unmount it with umount -f -l",
+            ) from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+        return _read(order, output)
+
+    async def _end(self, order: _Order, process: asyncio.subprocess.Process) -> None:
+        """Kill it; remember it where the kernel keeps it waiting all the same."""
+        process.kill()
+        try:
+            async with asyncio.timeout(_LAST_WAIT):
+                await process.communicate()
+        except TimeoutError:
+            self._hanging[order] = (process, time.monotonic())
+
+    def _refuse_if_hanging(self, order: _Order) -> None:
+        for old, (process, _) in list(self._hanging.items()):
+            if process.returncode is not None:
+                del self._hanging[old]
+        if order in self._hanging:
+            seconds = time.monotonic() - self._hanging[order][1]
+            raise HostError(
+                op=order.call,
+                target=order.path,
+                detail=f"the file system has not answered for {seconds:.0f} s, and the process"
+                f" {self._hanging[order][0].pid} that asked cannot be killed",
+            )
+
+
+def _read(order: _Order, output: bytes) -> object:
+    try:
+        answer: dict[str, Any] = json.loads(output)
+    except ValueError as error:
+        raise HostError(
+            op=order.call, target=order.path, detail="the helper process died without an answer"
+        ) from error
+    if "errno" in answer:
+        cause = OSError(answer["errno"], answer["text"], order.path)
+        raise HostError(op=order.call, target=order.path, detail=explain(cause)) from cause
+    return answer["ok"]
+
+
+def slow_points(mountinfo: str) -> frozenset[str]:
+    """Mount points of file systems whose calls may hang."""
+    if not any(f" - {name}" in mountinfo for name in _SLOW):
+        return frozenset()
+    return frozenset(
+        mount.point
+        for mount in parse_mountinfo(mountinfo)
+        if mount.fstype.partition(".")[0] in _SLOW
+    )
+
+
+def leads_to(path: str, points: frozenset[str]) -> bool:
+    """Whether walking `path` reaches one of the mount points, links followed, touching none."""
+    if not points:
+        return False
+    todo = [part for part in path.split("/") if part][::-1]
+    here, links = "", 0
+    while todo:
+        part = todo.pop()
+        if part in (".", ".."):
+            here = here.rpartition("/")[0] if part == ".." else here
+            continue
+        here = f"{here}/{part}"
+        if here in points:
+            return True
+        target = _link_target(here)
+        if target is not None:
+            links += 1
+            if links > _LINKS:
+                return False
+            todo.extend([part for part in target.split("/") if part][::-1])
+            here = "" if target.startswith("/") else here.rpartition("/")[0]
+    return False
+
+
+def _link_target(path: str) -> str | None:
+    try:
+        if stat.S_ISLNK(Path(path).lstat().st_mode):
+            return os.readlink(path)  # noqa: PTH115
+    except OSError:
+        pass
+    return None

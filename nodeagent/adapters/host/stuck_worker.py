@@ -1,0 +1,72 @@
+"""A disposable process that makes one file-system call which may hang, and prints the answer.
+
+Run by path in a bare interpreter, so it imports nothing of the agent. Its argument is JSON:
+the name of a function below and the list of its arguments.
+"""
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable
+
+_KINDS = (
+    (stat.S_ISDIR, "Directory"),
+    (stat.S_ISREG, "File"),
+    (stat.S_ISSOCK, "Socket"),
+    (stat.S_ISCHR, "CharDevice"),
+    (stat.S_ISBLK, "BlockDevice"),
+)
+
+
+def kind(path: str) -> str:
+    """What is at `path`, in the words of hostPath types; "Other" for the rest, "" for nothing."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    return next((name for test, name in _KINDS if test(mode)), "Other")
+
+
+def make_folder(path: str, mode: int) -> None:
+    """`path` is a folder afterwards; new ones, parents too, get `mode` less the umask."""
+    os.makedirs(path, mode, exist_ok=True)  # noqa: PTH103
+
+
+def make_file(path: str, mode: int) -> None:
+    """There is a file at `path` afterwards; its parent has to exist."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, mode))
+
+
+def unmount(path: str, flags: int) -> None:
+    """umount2(2); nothing mounted there counts as done."""
+    import ctypes
+    import errno
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.umount2(os.fsencode(path), flags) != 0:
+        code = ctypes.get_errno()
+        if code not in (errno.EINVAL, errno.ENOENT):
+            raise OSError(code, os.strerror(code), path)
+
+
+_CALLS: dict[str, Callable[..., object]] = {
+    "kind": kind,
+    "make_folder": make_folder,
+    "make_file": make_file,
+    "unmount": unmount,
+}
+
+
+def main() -> None:
+    """Answer {"ok": value} or {"errno": number, "text": words} on standard output."""
+    try:
+        call, arguments = json.loads(sys.argv[1])
+        answer: dict[str, object] = {"ok": _CALLS[call](*arguments)}
+    except OSError as error:
+        answer = {"errno": error.errno, "text": error.strerror}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

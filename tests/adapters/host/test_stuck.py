@@ -1,0 +1,121 @@
+"""Calls on file systems that hang: decided by mountinfo, and tried on one that really hangs."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nodeagent.adapters.host.mounts import Kernel
+from nodeagent.adapters.host.stuck import CarefulFiles, leads_to, slow_points
+from nodeagent.aio.threads import Threads
+from nodeagent.errors import HostError
+
+needs_fuse = pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/dev/fuse").exists(), reason="needs root and /dev/fuse"
+)
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    pool = Threads(1)
+    yield pool
+    pool.close()
+
+
+def careful(threads: Threads, tmp_path: Path, *, slow: str = "") -> CarefulFiles:
+    """With `slow`, mountinfo claims that this folder is on NFS."""
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(f"9 1 0:9 / {slow} rw - nfs4 host:/x rw\n" if slow else "")
+    return CarefulFiles(threads, Kernel(), deadline=10.0, mountinfo=str(mountinfo))
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_local_and_slow_paths_give_the_same_answers(
+    threads: Threads, tmp_path: Path, slow: bool
+) -> None:
+    top = tmp_path / "t"
+    top.mkdir()
+    files = careful(threads, tmp_path, slow=str(top) if slow else "")
+    (top / "link").symlink_to("dir/sub")
+    assert await files.kind(f"{top}/dir/sub") == ""
+    await files.make_folder(f"{top}/dir/sub", 0o755)
+    await files.make_folder(f"{top}/dir/sub", 0o755)
+    assert await files.kind(f"{top}/link") == "Directory"
+    await files.make_file(f"{top}/link/file", 0o644)
+    await files.make_file(f"{top}/link/file", 0o644)
+    assert await files.kind(f"{top}/dir/sub/file") == "File"
+    assert await files.kind(f"{top}/dir/sub/file/x") == ""
+    os.mkfifo(top / "fifo")
+    assert await files.kind(f"{top}/fifo") == "Other"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{top}/s")
+        assert await files.kind(f"{top}/s") == "Socket"
+    assert await files.kind("/dev/null") == "CharDevice"
+    with pytest.raises(HostError, match=f"make_file {top}/none/file: No such file or directory"):
+        await files.make_file(f"{top}/none/file", 0o644)
+
+
+def test_network_and_fuse_mounts_count_as_slow() -> None:
+    text = "".join(
+        f"1 2 0:1 / /{kind} rw - {kind} s rw\n"
+        for kind in ("ext4", "nfs4", "fuse.sshfs", "fuseblk", "tmpfs", "cifs", "9p", "nfsd")
+    )
+    assert slow_points(text) == {"/nfs4", "/fuse.sshfs", "/cifs", "/9p"}
+    assert slow_points("1 2 0:1 / / rw - ext4 s rw\n") == frozenset()
+
+
+def test_a_way_to_a_slow_mount_is_found_through_links(tmp_path: Path) -> None:
+    points = frozenset({f"{tmp_path}/nfs"})
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/relative").symlink_to("../nfs/data")
+    (tmp_path / "a/absolute").symlink_to(f"{tmp_path}/a/relative")
+    (tmp_path / "loop").symlink_to("loop")
+    assert leads_to(f"{tmp_path}/nfs", points)
+    assert leads_to(f"{tmp_path}/nfs/x/y", points)
+    assert leads_to(f"{tmp_path}/a/absolute/deep", points)
+    assert leads_to(f"{tmp_path}/a/../nfs", points)
+    assert not leads_to(f"{tmp_path}/nfs-other", points)
+    assert not leads_to(f"{tmp_path}/a/./x", points)
+    assert not leads_to(f"{tmp_path}/loop/x", points)
+
+
+@pytest.fixture
+def dead_mount(tmp_path: Path) -> Iterator[Path]:
+    """A FUSE mount that nobody serves: every call on it waits for ever."""
+    place = tmp_path / "dead"
+    place.mkdir()
+    device = os.open("/dev/fuse", os.O_RDWR)
+    Kernel().mount(
+        "dead",
+        str(place),
+        "fuse",
+        options=f"fd={device},rootmode=40000,user_id=0,group_id=0",
+    )
+    yield place
+    os.close(device)
+    Kernel().unmount(str(place))
+
+
+@needs_fuse
+async def test_a_dead_file_system_fails_by_name_and_does_not_hold_the_others(
+    threads: Threads, tmp_path: Path, dead_mount: Path
+) -> None:
+    files = CarefulFiles(threads, Kernel(), deadline=0.5)
+    began = time.monotonic()
+    with pytest.raises(HostError, match=f"kind {dead_mount}/x: the file system did not answer"):
+        await files.kind(f"{dead_mount}/x")
+    assert time.monotonic() - began < 5
+    assert await files.kind(str(tmp_path)) == "Directory"
+
+
+@needs_fuse
+async def test_a_dead_file_system_can_be_unmounted(
+    threads: Threads, tmp_path: Path, dead_mount: Path
+) -> None:
+    files = CarefulFiles(threads, Kernel(), deadline=5.0)
+    for _ in range(2):
+        await files.unmount(str(dead_mount))
+        assert Kernel().mounts_below(str(tmp_path)) == ()
