@@ -10,7 +10,7 @@ from nodeagent.core.env import expand_strictly
 from nodeagent.core.hosts import HOSTS_PATH
 from nodeagent.errors import ConfigError
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.launch import DeviceSpec, IdRange, MountSpec, Propagation, VolumePlace
+from nodeagent.model.launch import DeviceSpec, IdRange, MountSpec, Propagation, SubPath, VolumePlace
 
 RECURSIVE_READ_ONLY: Final = "recursiveReadOnlyMounts"
 AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
@@ -27,14 +27,6 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     subpaths: Mapping[int, str] = {}
     hosts: str = ""
     message: str = ""
-
-
-class SubPath(msgspec.Struct, frozen=True, kw_only=True):
-    """A path below a volume that must be made and held safe before the container is."""
-
-    index: int  # of the volumeMount
-    volume: str
-    path: str
 
 
 class MountRules(msgspec.Struct, frozen=True, kw_only=True):

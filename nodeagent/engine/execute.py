@@ -39,7 +39,7 @@ from nodeagent.model.actions import (
     TearDownPod,
 )
 from nodeagent.model.events import EventType, Subject
-from nodeagent.model.ids import ContainerId, SandboxId
+from nodeagent.model.ids import ContainerId, PodUid, SandboxId
 from nodeagent.model.launch import VolumePlace
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.observed import ObservedPod
@@ -63,7 +63,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     pulls: Pulls
     configs: Configs
     gate: Gate
-    forget_probes: Callable[[str], None]
+    forget_probes: Callable[[PodUid], None]
 
 
 class Executor:
@@ -143,7 +143,7 @@ class Executor:
 
     async def _create_sandbox(self, action: CreateSandbox, memory: PodMemory) -> PodMemory:
         tools, pod = self._tools, memory.pod
-        config = await tools.configs.sandbox(pod, attempt=action.attempt)
+        config = tools.configs.sandbox(memory, attempt=action.attempt, places=self._places)
         try:
             async with tools.gate.hold(rank=RANK_SANDBOX):
                 sandbox = await tools.sandboxes.create_sandbox(config)
@@ -167,7 +167,8 @@ class Executor:
             id_ = action.adopt or await self._create(action, kind, container, memory, seen)
             await self._start(id_, kind, container, memory)
             await self._tools.observer.look_container(memory.pod.uid, id_)
-        await self._post_start(id_, kind, container, memory, seen)
+        await self._tools.configs.link_log(memory.pod, container.name, id_, action.restart_count)
+        await self._post_start(id_, container, memory, seen)
         return memory
 
     async def _create(
@@ -178,13 +179,11 @@ class Executor:
         memory: PodMemory,
         seen: ObservedPod,
     ) -> ContainerId:
-        tools, pod = self._tools, memory.pod
+        tools = self._tools
         box = seen.sandbox
         assert box is not None, "the plan starts containers only in a sandbox"
-        config = await tools.configs.container(
-            pod, container, action, memory=memory, seen=seen, places=self._places
-        )
-        sandbox_config = await tools.configs.sandbox(pod, attempt=box.attempt)
+        config = await tools.configs.container(memory, container, action, seen, self._places)
+        sandbox_config = tools.configs.sandbox(memory, attempt=box.attempt, places=self._places)
         try:
             id_ = await tools.containers.create_container(box.id, config, sandbox_config)
         except CriError as error:
@@ -208,13 +207,11 @@ class Executor:
     async def _post_start(
         self,
         id_: ContainerId,
-        kind: Kind,
         container: v1.Container,
         memory: PodMemory,
         seen: ObservedPod,
     ) -> None:
         tools, pod = self._tools, memory.pod
-        await tools.configs.link_log(pod, container.name, id_, seen)
         if container.lifecycle is None or container.lifecycle.postStart is None:
             return
         ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""

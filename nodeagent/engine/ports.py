@@ -4,7 +4,7 @@ Every call may be cancelled at any await and repeated later. Errors are those of
 `nodeagent.errors`; nothing else may leave a port.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from lightkube.models import core_v1 as v1
@@ -18,6 +18,7 @@ from nodeagent.model.launch import (
     PodCgroup,
     Resources,
     SandboxConfig,
+    SubPath,
     VolumePlace,
 )
 from nodeagent.model.memory import PodMemory
@@ -168,6 +169,20 @@ class Volumes(Protocol):
 
         May be repeated at any time, also half-way or after a restart of the agent. VolumeError
         names the first volume that failed.
+        """
+        ...
+
+    async def prepare_subpaths(
+        self,
+        pod: DesiredPod,
+        container: str,
+        paths: Sequence[SubPath],
+        places: Mapping[str, VolumePlace],
+    ) -> Mapping[int, str]:
+        """Bind each path below its volume to a place that cannot be swapped; by mount index.
+
+        A path that is not there is made with the volume's mode. A link that leads out of the
+        volume is a VolumeError.
         """
         ...
 

@@ -206,3 +206,11 @@ class VolumePlace(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     device: bool = False
     gid: int | None = None  # a group its files belong to, added to the pod's groups
+
+
+class SubPath(msgspec.Struct, frozen=True, kw_only=True):
+    """A path below a volume that must be made and held safe before the container is."""
+
+    index: int  # of the volumeMount
+    volume: str
+    path: str

@@ -7,6 +7,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import ImageRef, SandboxId
+from nodeagent.model.launch import IdRange
 from nodeagent.model.probes import ProbeMemory
 
 
@@ -126,6 +127,7 @@ class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_attempt: int = 0  # the lowest sandbox attempt that is surely free
     status: v1.PodStatus | None = None  # as last derived
     probes: ProbeMemory = ProbeMemory()
+    user: IdRange | None = None  # the id range of a pod with hostUsers: false
     images: dict[str, ImageOutcome] = {}
     troubles: dict[str, Trouble] = {}
     health: dict[str, Health] = {}
