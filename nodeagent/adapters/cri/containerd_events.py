@@ -8,18 +8,21 @@ import msgspec
 
 from nodeagent.adapters.cri.calls import ContainerdCalls, Flow, RuntimeCalls
 from nodeagent.adapters.cri.errors import translated
-from nodeagent.adapters.cri.parse import POD_UID, parse_time
+from nodeagent.adapters.cri.parse import parse_time
 from nodeagent.adapters.cri.pb import containerd_events_pb2 as events_pb
 from nodeagent.adapters.cri.pb import containerd_service_pb2 as service_pb
 from nodeagent.adapters.cri.pb import containerd_types_pb2 as types_pb
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
+from nodeagent.core.sandbox_config import POD_UID
 from nodeagent.errors import CriError, CriNotFound
 from nodeagent.model.ids import PodUid
 from nodeagent.model.observed import EventKind, RuntimeEvent
 
 # CRI's containers live in this containerd namespace. Exits of exec'd processes have no delete
-# event, so exec probes do not wake us.
-FILTER = 'namespace==k8s.io,topic~="^/(tasks/(start|delete)|containers/(create|delete))$"'
+# event, so exec probes do not wake us. Creations and starts are not asked for: they do not say
+# whose they are, CRI itself cannot tell until the call that made them is over, and that call's
+# owner looks then anyway.
+FILTER = 'namespace==k8s.io,topic~="^/(tasks|containers)/delete$"'
 
 FIRST_CHECK = 0.004  # seconds from the delete event until CRI is asked whether it knows
 LAST_CHECK = 2.0  # seconds after which the exit is told anyway
@@ -165,23 +168,15 @@ def lost() -> RuntimeEvent:
 
 def parse_envelope(envelope: types_pb.Envelope) -> RuntimeEvent | None:
     """What one containerd event means for pods; None for those that mean nothing."""
-    raw = envelope.event.value
-    name = ""
-    kind = EventKind.EXITED
-    match envelope.topic:
-        case "/tasks/start":
-            kind, name = EventKind.STARTED, events_pb.TaskStart.FromString(raw).container_id
-        case "/tasks/delete":
-            gone = events_pb.TaskDelete.FromString(raw)
-            if gone.id in ("", gone.container_id):  # else a process of an exec
-                name = gone.container_id
-        case "/containers/create":
-            kind, name = EventKind.CREATED, events_pb.ContainerCreate.FromString(raw).id
-        case "/containers/delete":
-            kind, name = EventKind.DELETED, events_pb.ContainerDelete.FromString(raw).id
-    if not name:
-        return None
-    return RuntimeEvent(kind=kind, container_id=name, at=parse_time(envelope.timestamp))
+    at = parse_time(envelope.timestamp)
+    if envelope.topic == "/containers/delete":
+        removed = events_pb.ContainerDelete.FromString(envelope.event.value)
+        return RuntimeEvent(kind=EventKind.DELETED, container_id=removed.id, at=at)
+    if envelope.topic == "/tasks/delete":
+        ended = events_pb.TaskDelete.FromString(envelope.event.value)
+        if ended.id in ("", ended.container_id):  # else a process of an exec
+            return RuntimeEvent(kind=EventKind.EXITED, container_id=ended.container_id, at=at)
+    return None
 
 
 def _owner(uid: str) -> PodUid | None:

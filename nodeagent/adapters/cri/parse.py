@@ -7,6 +7,13 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
+from nodeagent.core.container_config import (
+    CONTAINER_HASH,
+    MESSAGE_PATH,
+    MESSAGE_POLICY,
+    RESTART_COUNT,
+)
+from nodeagent.core.sandbox_config import POD_NAME, POD_NAMESPACE, POD_UID
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.observed import (
     EventKind,
@@ -22,16 +29,6 @@ from nodeagent.model.observed import (
     SeenSandbox,
     SeenUser,
 )
-
-# Labels and annotations that identify what belongs to which pod: kubelet-behaviour 3.4.
-POD_NAME = "io.kubernetes.pod.name"
-POD_NAMESPACE = "io.kubernetes.pod.namespace"
-POD_UID = "io.kubernetes.pod.uid"
-CONTAINER_NAME = "io.kubernetes.container.name"
-CONTAINER_HASH = "io.kubernetes.container.hash"
-RESTART_COUNT = "io.kubernetes.container.restartCount"
-MESSAGE_PATH = "io.kubernetes.container.terminationMessagePath"
-MESSAGE_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 
 _NANO = 1e9
 _PHASES = {

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from nodeagent.adapters.cri.calls import Answer, Pending, RuntimeCalls
 from nodeagent.adapters.cri.errors import translated
 from nodeagent.adapters.cri.parse import (
-    POD_UID,
     parse_container_status,
     parse_pod,
     parse_pods,
     parse_sandbox_status,
 )
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
+from nodeagent.core.sandbox_config import POD_UID
 from nodeagent.errors import CriNotFound
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
 from nodeagent.model.observed import ObservedPod, SeenContainer, SeenSandbox

@@ -154,14 +154,6 @@ class TaskCheckpointed(Message):
         checkpoint: str = ...,
     ) -> None: ...
 
-class ContainerCreate(Message):
-    id: str
-    def __init__(
-        self,
-        *,
-        id: str = ...,
-    ) -> None: ...
-
 class ContainerDelete(Message):
     id: str
     def __init__(
