@@ -9,6 +9,11 @@ from nodeagent import __version__
 # Command: where its click command lives, and its line in `nodeagent --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("nodeagent.cli.group:run", "Run the pods of this node; takes kubelet's flags."),
+    "ps": ("nodeagent.cli.ps:ps", "List the pods of this node."),
+    "logs": ("nodeagent.cli.logs:logs", "Print what a container wrote."),
+    "describe": ("nodeagent.cli.describe:describe", "Show one pod in full."),
+    "events": ("nodeagent.cli.events:events", "List what happened."),
+    "why": ("nodeagent.cli.why:why", "Say why a pod is as it is, and what comes next."),
 }
 
 
