@@ -115,7 +115,10 @@ def down(place: Place) -> int:
         print("There is nothing to stop.")
         return 0
     if processes.answers(place.containerd.socket):
-        _drain(place)
+        try:
+            _drain(place)
+        except Failure as error:
+            print(f"The pods are killed without their grace: {error}", file=sys.stderr)
     agent = _find_agent(place)
     if agent is not None:
         with step("Stopping the agent"):
