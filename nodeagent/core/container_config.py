@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.env import NOTHING, Lookup, container_env, expand
 from nodeagent.core.hashing import spec_hash
+from nodeagent.core.log_paths import container_log_path
 from nodeagent.core.mounts import (
     RECURSIVE_READ_ONLY,
     MountRules,
@@ -32,7 +33,6 @@ DELETION_GRACE: Final = "io.kubernetes.pod.deletionGracePeriod"
 TERMINATION_GRACE: Final = "io.kubernetes.pod.terminationGracePeriod"
 PRE_STOP: Final = "io.kubernetes.container.preStopHandler"
 PORTS: Final = "io.kubernetes.container.ports"
-_NAME_MAX: Final = 255  # bytes in a file name on ext4
 AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 
 
@@ -116,17 +116,6 @@ def container_config(
         ),
         stop_signal=(container.lifecycle.stopSignal if container.lifecycle else None) or "",
     )
-
-
-def container_log_path(container: str, restart_count: int) -> str:
-    """A container's log below the sandbox's log directory."""
-    return f"{container}/{restart_count}.log"
-
-
-def log_link_name(*, name: str, namespace: str, container: str, container_id: str) -> str:
-    """The file name of the link in /var/log/containers, cut to what a file system takes."""
-    whole = f"{name}_{namespace}_{container}-{container_id}"
-    return whole[: _NAME_MAX - len(".log")] + ".log"
 
 
 def _expanded(words: Iterable[str] | None, known: Mapping[str, str]) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def pod_names(pod: DesiredPod, *, cluster_domain: str) -> PodNames:
     return PodNames(hostname=hostname, domain=domain, kernel=full)
 
 
-def hosts_file(
+def hosts_text(
     pod: DesiredPod, *, names: PodNames, ips: Iterable[str], node_hosts: str
 ) -> str | None:
     """The pod's /etc/hosts, or None while there is nothing to write: no address yet.

@@ -7,6 +7,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.cgroups import cgroup_parent, pod_cgroup_path
 from nodeagent.core.hosts import pod_names
+from nodeagent.core.log_paths import pod_log_directory
 from nodeagent.core.qos import qos_class
 from nodeagent.core.resolv import dns_spec
 from nodeagent.core.resources import amounts, plain_resources, sandbox_resources
@@ -59,7 +60,7 @@ def sandbox_config(
         namespace=pod.namespace,
         attempt=attempt,
         hostname="" if spec.hostNetwork else names.kernel,
-        log_directory=log_directory(pod, dirs),
+        log_directory=pod_log_directory(pod, dirs),
         cgroup_parent=cgroup_parent(path, rules.cgroup_driver),
         labels={
             **pod.labels,
@@ -82,11 +83,6 @@ def sandbox_config(
         resources=sandbox_resources(spec, rules=rules),
         runtime_handler=handler,
     )
-
-
-def log_directory(pod: DesiredPod, dirs: PodDirs) -> str:
-    """The sandbox's log directory: `<podLogsDir>/<namespace>_<name>_<uid>`."""
-    return f"{dirs.logs}/{pod.namespace}_{pod.name}_{pod.uid}"
 
 
 def dotted(sysctl: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
-from nodeagent.core.hosts import PodNames, hosts_file, pod_names
+from nodeagent.core.hosts import PodNames, hosts_text, pod_names
 from nodeagent.errors import ConfigError
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import PodUid
@@ -74,13 +74,13 @@ fe00::2\tip6-allrouters
 
 
 def test_the_file_has_a_line_for_every_address() -> None:
-    got = hosts_file(a_pod(), names=NAMES, ips=("10.4.0.2", "fd00::2"), node_hosts="not used")
+    got = hosts_text(a_pod(), names=NAMES, ips=("10.4.0.2", "fd00::2"), node_hosts="not used")
     assert got == START + "10.4.0.2\tweb-0\nfd00::2\tweb-0\n"
 
 
 def test_a_subdomain_puts_the_full_name_first() -> None:
     names = PodNames(hostname="web-0", domain="sub.shop.svc.k", kernel="web-0")
-    got = hosts_file(a_pod(), names=names, ips=("10.4.0.2",), node_hosts="")
+    got = hosts_text(a_pod(), names=names, ips=("10.4.0.2",), node_hosts="")
     assert got == START + "10.4.0.2\tweb-0.sub.shop.svc.k\tweb-0\n"
 
 
@@ -93,15 +93,15 @@ ALIAS_TEXT = "\n# Entries added by HostAliases.\n1.2.3.4\tone\ttwo\n5.6.7.8\tthr
 
 def test_aliases_are_added_at_the_end() -> None:
     pod = a_pod(hostAliases=ALIASES)
-    got = hosts_file(pod, names=NAMES, ips=("10.4.0.2",), node_hosts="")
+    got = hosts_text(pod, names=NAMES, ips=("10.4.0.2",), node_hosts="")
     assert got == START + "10.4.0.2\tweb-0\n" + ALIAS_TEXT
 
 
 def test_on_the_host_network_the_nodes_file_is_taken() -> None:
     pod = a_pod(hostNetwork=True, hostAliases=ALIASES)
-    got = hosts_file(pod, names=NAMES, ips=(), node_hosts="127.0.0.1 node\n")
+    got = hosts_text(pod, names=NAMES, ips=(), node_hosts="127.0.0.1 node\n")
     assert got == ("# Kubernetes-managed hosts file (host network).\n127.0.0.1 node\n" + ALIAS_TEXT)
 
 
 def test_without_an_address_there_is_no_file_yet() -> None:
-    assert hosts_file(a_pod(), names=NAMES, ips=(), node_hosts="") is None
+    assert hosts_text(a_pod(), names=NAMES, ips=(), node_hosts="") is None
