@@ -10,7 +10,6 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -29,6 +28,7 @@ from nodeagent.core.probes import (
     starved,
 )
 from nodeagent.engine.ports import Clock, Recorder
+from nodeagent.engine.probe_ports import Checks, Listener, Pressure
 from nodeagent.engine.probe_seats import PodSeat, ProbeSeat
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType, Subject
@@ -37,7 +37,6 @@ from nodeagent.model.memory import Health
 from nodeagent.model.observed import Phase, SeenContainer
 from nodeagent.model.probes import (
     BrokenCheck,
-    Check,
     ExecCheck,
     Look,
     Outcome,
@@ -53,39 +52,6 @@ TRIES = 3  # of one probe in a row while it errs
 _GRID = 0.1  # seconds; a tenth of the period where that is shorter
 _SOON = 0.001  # seconds; what is due so soon is started along
 _LATENESS_KEPT = 4096
-
-
-class Checks(Protocol):
-    """Asking a container how it is."""
-
-    async def check(self, check: Check, target: Target, *, limit: float) -> ProbeResult:
-        """Ask once; over within `limit` seconds whatever the other side does.
-
-        A refusal, nonsense or a passed deadline is an answer, never an exception. Cancelling ends
-        the try at once. No socket or process of the try is left in either case.
-        """
-        ...
-
-
-class Pressure(Protocol):
-    """How starved the node is."""
-
-    def read(self) -> Mapping[str, float]:
-        """Ten-second averages in percent: "cpu.some", "memory.some", "memory.full"; what the
-        kernel does not tell is missing. Quick enough for the loop; asked only after a timeout."""
-        ...
-
-
-class Listener(Protocol):
-    """Who hears what probes decide; both calls come within the loop turn of the result."""
-
-    def health_changed(self, uid: PodUid, container: str, health: Health) -> None:
-        """The container's health is another than before."""
-        ...
-
-    def memory_changed(self, uid: PodUid) -> None:
-        """`memory(uid)` is worth saving; comes only when a streak, verdict or instance changes."""
-        ...
 
 
 class Probing:
@@ -293,7 +259,7 @@ class Probing:
                 result, took = await self._ask(probe, target, due)
         else:
             result, took = await self._ask(probe, target, due)
-        self._take(probe, result, took=took, declared=due >= probe.tick_at)
+        self._take(probe, result, took=took, due=due)
 
     async def _ask(self, probe: ProbeSeat, target: Target, due: float) -> tuple[ProbeResult, float]:
         """The answer and how long its try took; errors are tried again at once."""
@@ -308,13 +274,16 @@ class Probing:
                 break
         return result, now() - began
 
-    def _take(self, probe: ProbeSeat, result: ProbeResult, *, took: float, declared: bool) -> None:
+    def _take(self, probe: ProbeSeat, result: ProbeResult, *, took: float, due: float) -> None:
         """Sum up one answer, tell who must know, and arrange the next try."""
         before, probe.task = probe.state, None
+        declared = due >= probe.tick_at
         if declared or result.outcome in (Outcome.SUCCESS, Outcome.WARNING):
             self._absorb(probe, result, took=took, declared=declared)
         assert before is not None and probe.state is not None
-        self._plan_next(probe, took=took, declared=declared, met=probe.state.met != before.met)
+        if declared or probe.state.met != before.met:
+            self._next_tick(probe, due)
+        self._plan_next(probe, took=took)
         if probe.state == before:
             return
         seat = self._pods[probe.uid]
@@ -368,16 +337,20 @@ class Probing:
         message = message.replace(probe.look.id, probe.spec.container)
         self._recorder.event(probe.spec.subject, EventType.WARNING, reason, message)
 
-    def _plan_next(self, probe: ProbeSeat, *, took: float, declared: bool, met: bool) -> None:
+    def _next_tick(self, probe: ProbeSeat, due: float) -> None:
+        """One period after this try, the first time on the grid; missed ticks are skipped."""
+        now, period = asyncio.get_running_loop().time(), probe.spec.period
+        if due != probe.tick_at or not probe.aligned:
+            probe.aligned = True
+            grid = _grid(period)
+            due = round(due / grid) * grid
+        missed = max(0.0, now - due) // period
+        probe.tick_at = due + period * (1 + missed)
+
+    def _plan_next(self, probe: ProbeSeat, *, took: float) -> None:
         assert probe.state is not None and probe.look is not None
         now, spec = asyncio.get_running_loop().time(), probe.spec
-        grid = min(_GRID, spec.period / 10)
-        if met or not probe.aligned:
-            probe.tick_at = round(now / grid) * grid + spec.period
-            probe.aligned = True
-        elif declared:
-            missed = max(0.0, now - probe.tick_at) // spec.period
-            probe.tick_at += spec.period * (1 + missed)
+        grid = _grid(spec.period)
         if not is_fast(spec, probe.state):
             self._polling.discard(probe)
             self._push(probe, probe.tick_at)
@@ -389,5 +362,9 @@ class Probing:
             waited=self._clock.now() - probe.look.started_at,
             crowd=len(self._polling) / self._rules.fast_rate,
         )
-        soon = max(now + pause / 2, (now + pause) // grid * grid)
+        soon = max(now + pause / 2, (now + pause + _SOON) // grid * grid)
         self._push(probe, min(soon, probe.tick_at))
+
+
+def _grid(period: float) -> float:
+    return min(_GRID, period / 10)
