@@ -12,7 +12,7 @@ from nodeagent.core.log_paths import container_log_path, pod_log_directory
 from nodeagent.core.mounts import Places, sub_paths
 from nodeagent.core.sandbox_config import sandbox_config
 from nodeagent.engine.ports import PodFiles, Volumes
-from nodeagent.errors import ConfigError, VolumeError
+from nodeagent.errors import ConfigError
 from nodeagent.model.actions import StartContainer
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import ContainerId
@@ -159,11 +159,13 @@ class Configs:
         if not any(m.subPath or m.subPathExpr for m in container.volumeMounts or ()):
             return {}
         env = dict(container_env(pod, container, node=self._node(), ips=self._ips(pod, seen)))
-        wanted = sub_paths(pod, container, env=env)
-        try:
-            return await self._volumes.prepare_subpaths(pod, container.name, wanted, places)
-        except VolumeError as error:
-            raise ConfigError(op=error.op, target=error.target, detail=error.detail) from error
+        wanted = {found.index: found.path for found in sub_paths(pod, container, env=env)}
+        mounts = [
+            msgspec.structs.replace(mount, subPath=wanted.get(index), subPathExpr=None)
+            for index, mount in enumerate(container.volumeMounts or ())
+        ]
+        expanded = msgspec.structs.replace(container, volumeMounts=mounts)
+        return await self._volumes.prepare_subpaths(pod, expanded, places)
 
 
 def _target(pod: DesiredPod, name: str, seen: ObservedPod) -> str:

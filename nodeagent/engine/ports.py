@@ -4,7 +4,7 @@ Every call may be cancelled at any await and repeated later. Errors are those of
 `nodeagent.errors`; nothing else may leave a port.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from lightkube.models import core_v1 as v1
@@ -18,7 +18,6 @@ from nodeagent.model.launch import (
     PodCgroup,
     Resources,
     SandboxConfig,
-    SubPath,
     VolumePlace,
 )
 from nodeagent.model.memory import PodMemory
@@ -173,16 +172,12 @@ class Volumes(Protocol):
         ...
 
     async def prepare_subpaths(
-        self,
-        pod: DesiredPod,
-        container: str,
-        paths: Sequence[SubPath],
-        places: Mapping[str, VolumePlace],
+        self, pod: DesiredPod, container: v1.Container, places: Mapping[str, VolumePlace]
     ) -> Mapping[int, str]:
-        """Bind each path below its volume to a place that cannot be swapped; by mount index.
+        """Before a start: by index in `volumeMounts`, the host path for each with a `subPath`.
 
-        A path that is not there is made with the volume's mode. A link that leads out of the
-        volume is a VolumeError.
+        `subPathExpr` is expanded into `subPath` already. A path that is not there is made; one
+        that leads out of its volume is a ConfigError. May be repeated.
         """
         ...
 
