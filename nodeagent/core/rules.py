@@ -1,0 +1,75 @@
+"""Settings as the plain values that decisions about pods need; capacity minus what is reserved."""
+
+from collections.abc import Mapping
+
+from nodeagent.core.quantity import amount
+from nodeagent.model.node import NodeRules
+from nodeagent.settings import Settings
+
+_EVICTION_RESOURCE = {"memory.available": "memory", "nodefs.available": "ephemeral-storage"}
+
+
+def node_rules(settings: Settings, *, cgroup_driver: str) -> NodeRules:
+    """The rules for pods. `cgroup_driver` is the one really used, not the one configured."""
+    kubelet, back_off = settings.kubelet, settings.back_off
+    root = kubelet.cgroup_root.strip("/")
+    return NodeRules(
+        cluster_domain=kubelet.cluster_domain,
+        cluster_dns=kubelet.cluster_dns,
+        cpu_cfs_quota=kubelet.cpu_cfs_quota,
+        cpu_cfs_period=round(kubelet.cpu_cfs_quota_period * 1_000_000),
+        pids_limit=kubelet.pod_pids_limit,
+        seccomp_default=kubelet.seccomp_default,
+        allowed_unsafe_sysctls=kubelet.allowed_unsafe_sysctls,
+        max_pods=kubelet.max_pods,
+        cgroup_root=f"/{root}" if root else "",
+        cgroup_driver=cgroup_driver,
+        single_process_oom_kill=bool(kubelet.single_process_oom_kill),
+        limited_swap=kubelet.memory_swap.swap_behavior.value == "LimitedSwap",
+        crash_initial=back_off.initial,
+        crash_max=back_off.max,
+        crash_reset=back_off.reset,
+    )
+
+
+def pod_capacity(settings: Settings, *, cpus: int) -> int:
+    """How many pods the node takes: maxPods, or fewer by podsPerCore."""
+    kubelet = settings.kubelet
+    if kubelet.pods_per_core:
+        return min(kubelet.pods_per_core * cpus, kubelet.max_pods)
+    return kubelet.max_pods
+
+
+def enforced_capacity(settings: Settings, capacity: Mapping[str, int]) -> dict[str, int]:
+    """What kubepods as a whole may use: capacity minus the two reservations, never below 0.
+
+    Source: "Reserve Compute Resources for System Daemons"; eviction thresholds do not count here.
+    """
+    left = dict(capacity)
+    for reserved in (settings.kubelet.system_reserved, settings.kubelet.kube_reserved):
+        for name, value in reserved.items():
+            if name in left:
+                left[name] = max(left[name] - amount(name, str(value)), 0)
+    return left
+
+
+def allocatable(settings: Settings, capacity: Mapping[str, int]) -> dict[str, int]:
+    """What pods may request: `enforced_capacity` minus hard eviction thresholds and huge pages."""
+    left = enforced_capacity(settings, capacity)
+    if not settings.ignore_eviction_in_allocatable:
+        for signal, threshold in settings.kubelet.eviction_hard.items():
+            name = _EVICTION_RESOURCE.get(signal)
+            if name in left and name is not None:
+                left[name] = max(left[name] - _threshold(threshold, capacity[name]), 0)
+    pages = sum(value for name, value in capacity.items() if name.startswith("hugepages-"))
+    if "memory" in left:
+        left["memory"] = max(left["memory"] - pages, 0)
+    return left
+
+
+def _threshold(text: object, capacity: int) -> int:
+    """A threshold in bytes: a quantity, or percent of the capacity."""
+    value = str(text)
+    if value.endswith("%"):
+        return int(capacity * float(value[:-1]) / 100)
+    return amount("memory", value)
