@@ -1,0 +1,104 @@
+"""What a kind of volume is, and what the kinds need of the host."""
+
+from typing import Protocol
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.ids import PodUid
+from nodeagent.model.launch import VolumePlace
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a volume of a pod lives: `path` is shown to containers, `meta` is the plugin's own."""
+
+    uid: PodUid
+    volume: str
+    path: str
+    meta: str
+
+
+class Plugin(Protocol):
+    """One kind of volume.
+
+    Errors: a VolumeError or HostError; the registry adds which volume it was.
+    """
+
+    @property
+    def name(self) -> str:
+        """As Kubernetes names the kind, "kubernetes.io/empty-dir": its folder on disk."""
+        ...
+
+    def handles(self, volume: v1.Volume) -> bool:
+        """Whether the volume is of this kind."""
+        ...
+
+    async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
+        """The volume can be mounted into containers afterwards.
+
+        Called again after a failure, a restart or a reboot, and for every sync of the pod: what
+        is done is left as it is.
+        """
+        ...
+
+    async def tear_down(self, place: Place) -> None:
+        """Neither `path` nor `meta` exist afterwards; may be repeated. Nobody uses it any more.
+
+        Knows only what is on disk: the pod may be long forgotten.
+        """
+        ...
+
+
+class Kernel(Protocol):
+    """System calls about mounts. They block, so call them in a thread; HostError on refusal."""
+
+    def is_mount(self, path: str) -> bool:
+        """Whether something is mounted at `path` itself."""
+        ...
+
+    def mount(
+        self, source: str, target: str, fstype: str, *, flags: int = 0, options: str = ""
+    ) -> None:
+        """mount(2)."""
+        ...
+
+    def bind(self, source: str, target: str) -> None:
+        """Bind mount without what is mounted below `source`."""
+        ...
+
+    def unmount(self, target: str) -> None:
+        """Nothing is mounted at `target` afterwards; for local file systems."""
+        ...
+
+    def mounts_below(self, path: str) -> tuple[str, ...]:
+        """Mount points at or below `path`, deepest first."""
+        ...
+
+    def open_beneath(self, folder: int, path: str, flags: int) -> int:
+        """Open from an open folder without ever leaving it; raises OSError (EXDEV: it would)."""
+        ...
+
+
+class HostFiles(Protocol):
+    """Calls on paths that may be on a dead file system: HostError at the latest by a deadline."""
+
+    async def kind(self, path: str) -> str:
+        """Directory, File, Socket, CharDevice, BlockDevice or Other; "" where nothing is."""
+        ...
+
+    async def make_folder(self, path: str, mode: int) -> None:
+        """`path` is a folder afterwards, parents are made too."""
+        ...
+
+    async def make_file(self, path: str, mode: int) -> None:
+        """There is a file at `path` afterwards; its parent has to exist."""
+        ...
+
+    async def unmount(self, path: str) -> None:
+        """Nothing is mounted at `path` afterwards."""
+        ...
+
+    async def remove_tree(self, path: str, *, files: bool = True) -> None:
+        """`path` and all below are gone, no mount entered. `files=False`: folders only."""
+        ...

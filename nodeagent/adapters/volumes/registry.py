@@ -1,0 +1,179 @@
+"""All kinds of volumes behind one door: an ordered list of plugins, and what is on disk."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from lightkube.models import core_v1 as v1
+
+from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place, Plugin
+from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
+from nodeagent.aio.threads import Threads
+from nodeagent.core.containers import each_container
+from nodeagent.errors import AgentError, HostError, MountFailed, NotSupported, VolumeError
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.ids import PodUid
+from nodeagent.model.launch import VolumePlace
+
+_SET_UP = "MountVolume.SetUp failed for"
+_TEAR_DOWN = "UnmountVolume.TearDown failed for"
+
+
+class VolumeRegistry:
+    """Volumes of pods under `<root>/pods/<uid>/`. The first plugin that handles a volume has it.
+
+    Only volumes that a container mounts are looked at: an unused one cannot hold up its pod.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        plugins: Sequence[Plugin],
+        *,
+        kernel: Kernel,
+        files: HostFiles,
+        threads: Threads,
+    ) -> None:
+        self._pods = f"{root.rstrip('/')}/pods"
+        self._plugins = tuple(plugins)
+        self._kernel = kernel
+        self._files = files
+        self._threads = threads
+
+    def unsupported(self, pod: DesiredPod) -> str:
+        """Why the pod's volumes cannot work here, by the first such volume; "" if they can."""
+        for volume in _used(pod):
+            if self._plugin(volume) is None:
+                return f'volume "{volume.name}": {_no_plugin(volume)}'
+        return ""
+
+    async def set_up(self, pod: DesiredPod) -> Mapping[str, VolumePlace]:
+        """Set up every volume that a container uses; by name. VolumeError names the first that
+        failed; may be repeated at any time.
+        """
+        places: dict[str, VolumePlace] = {}
+        for volume in _used(pod):
+            plugin = self._plugin(volume)
+            target = f'volume "{volume.name}"'
+            if plugin is None:
+                raise NotSupported(op=_SET_UP, target=target, detail=_no_plugin(volume))
+            try:
+                place = self._place(pod.uid, plugin.name, volume.name)
+                places[volume.name] = await plugin.set_up(pod, volume, place)
+            except (VolumeError, HostError) as error:
+                raise _about(error, _SET_UP, target) from error
+        return places
+
+    async def prepare_subpaths(
+        self, pod: DesiredPod, container: v1.Container, places: Mapping[str, VolumePlace]
+    ) -> Mapping[int, str]:
+        """Before a start: by index in `volumeMounts`, the host path for each with a `subPath`.
+
+        `subPathExpr` has to be expanded into `subPath` already. `places` is what `set_up` gave.
+        May be repeated. ConfigError names the mount.
+        """
+        mounts = [m for m in container.volumeMounts or () if m.subPath]
+        for name in {mount.name for mount in mounts} & places.keys():
+            if path := places[name].host_path:
+                await self._files.kind(path)  # a dead file system shows here, by its deadline
+        if not mounts:
+            return {}
+        folder = f"{self._pods}/{pod.uid}"
+        return await self._threads.run(bind_subpaths, self._kernel, folder, container, places)
+
+    async def tear_down(self, uid: PodUid) -> None:
+        """Unmount and remove every volume of the pod, from what is found on disk alone.
+
+        A folder of a kind that has no plugin here is unmounted too, and removed if it is empty.
+        Each volume is tried; VolumeError names the first that failed. May be repeated.
+        """
+        folder = f"{self._pods}/{uid}"
+        found = await self._threads.run(_on_disk, folder)
+        if found is None:
+            return
+        first: AgentError | None = None
+        await self._remove_subpaths(folder)
+        for kind, name in found:
+            try:
+                await self._tear_down_one(uid, kind, name)
+            except (VolumeError, HostError) as error:
+                first = first or _about(error, _TEAR_DOWN, f'volume "{name}"')
+        if first is not None:
+            raise first
+        await self._files.remove_tree(f"{folder}/volumes", files=False)
+
+    async def _tear_down_one(self, uid: PodUid, kind: str, name: str) -> None:
+        plugin = next((p for p in self._plugins if _folder_name(p.name) == kind), None)
+        place = self._place(uid, kind, name)
+        if plugin is not None:
+            await plugin.tear_down(place)
+            return
+        for point in await self._threads.run(self._kernel.mounts_below, place.path):
+            await self._files.unmount(point)
+        await self._files.remove_tree(place.path, files=False)
+
+    async def _remove_subpaths(self, folder: str) -> None:
+        """Before the volumes they show: a volume whose part is mounted elsewhere stays busy."""
+        top = f"{folder}/{FOLDER_NAME}"
+        try:
+            for point in await self._threads.run(self._kernel.mounts_below, top):
+                await self._files.unmount(point)
+            await self._files.remove_tree(top)
+        except HostError as error:
+            raise _about(error, _TEAR_DOWN, "subPath mounts") from error
+
+    def _plugin(self, volume: v1.Volume) -> Plugin | None:
+        return next((plugin for plugin in self._plugins if plugin.handles(volume)), None)
+
+    def _place(self, uid: PodUid, kind: str, name: str) -> Place:
+        for part in (uid, name):
+            if part in ("", ".", "..") or "/" in part:
+                raise MountFailed(op="use name", target=repr(part), detail="not a file name")
+        pod, kind = f"{self._pods}/{uid}", _folder_name(kind)
+        return Place(
+            uid=uid,
+            volume=name,
+            path=f"{pod}/volumes/{kind}/{name}",
+            meta=f"{pod}/plugins/{kind}/{name}",
+        )
+
+
+def _folder_name(kind: str) -> str:
+    return kind.replace("/", "~")
+
+
+def _used(pod: DesiredPod) -> Iterator[v1.Volume]:
+    names: set[str] = set()
+    for _, container in each_container(pod.spec):
+        names.update(mount.name for mount in container.volumeMounts or ())
+        names.update(device.name for device in container.volumeDevices or ())
+    return (volume for volume in pod.spec.volumes or () if volume.name in names)
+
+
+def _no_plugin(volume: v1.Volume) -> str:
+    fields = (field for field in volume.__struct_fields__ if field != "name")
+    kind = next((field for field in fields if getattr(volume, field) is not None), "")
+    return f'kind "{kind}" is not supported yet' if kind else "it names no kind of volume"
+
+
+def _about(error: AgentError, op: str, target: str) -> VolumeError:
+    """The same error, saying which volume it is about."""
+    if isinstance(error, VolumeError):
+        return type(error)(op=op, target=target, detail=error.detail, reason=error.reason)
+    return MountFailed(op=op, target=target, detail=str(error))
+
+
+def _on_disk(folder: str) -> list[tuple[str, str]] | None:
+    """Plugin folder and name of each volume; None where the pod has no folder.
+
+    A plugin's own folder (`plugins/...`) counts too: it may be all that a crash has left.
+    """
+    top = Path(folder)
+    found: dict[tuple[str, str], None] = {}
+    try:
+        for kinds in (top / "volumes", top / "plugins"):
+            for kind in sorted(kinds.iterdir()) if kinds.is_dir() else ():
+                if kind.is_dir() and not kind.is_symlink():
+                    found.update(dict.fromkeys((kind.name, one.name) for one in kind.iterdir()))
+        return list(found) if top.is_dir() else None
+    except OSError as error:
+        raise HostError(op="read volumes of pod", target=folder, detail=str(error)) from error
