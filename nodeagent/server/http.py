@@ -10,11 +10,12 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-import structlog
 import tornado.web
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 
+from nodeagent.aio.threads import Threads
+from nodeagent.logs import get_logger
 from nodeagent.server import documents
 from nodeagent.server.explained import explain_pod, problems_of
 from nodeagent.server.feed import Feed, wait_for
@@ -31,7 +32,7 @@ from nodeagent.server.refusals import Refusal, not_found, status_of
 from nodeagent.server.selectors import field_selector, label_selector
 from nodeagent.server.view import View
 
-log = structlog.get_logger()
+log = get_logger()
 PEER = struct.Struct("3i")  # pid, uid, gid of SO_PEERCRED
 LOOK_AGAIN = 1.0  # a watch looks at least this often, should a ring be missed
 
@@ -40,9 +41,16 @@ class Shared:
     """What all handlers are given."""
 
     def __init__(
-        self, view: View, kinds: dict[str, Kind], feed: Feed, allowed: Callable[[int], bool]
+        self,
+        view: View,
+        kinds: dict[str, Kind],
+        *,
+        feed: Feed,
+        threads: Threads,
+        allowed: Callable[[int], bool],
     ) -> None:
-        self.view, self.kinds, self.feed, self.allowed = view, kinds, feed, allowed
+        self.view, self.kinds, self.feed = view, kinds, feed
+        self.threads, self.allowed = threads, allowed
 
 
 class Handler(tornado.web.RequestHandler):
@@ -250,7 +258,8 @@ class Log(Handler):
 
         self.set_header("Content-Type", "text/plain")
         await self.flush()
-        async for piece in read_log(path, options, still_running=still_running):
+        threads = self.shared.threads
+        async for piece in read_log(path, options, threads, still_running=still_running):
             if self.closed:
                 return
             self.write(piece)

@@ -6,6 +6,7 @@ import socket
 import stat
 from pathlib import Path
 
+from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError
 from nodeagent.server.feed import Feed
 from nodeagent.server.view import View
@@ -44,8 +45,13 @@ class LocalApi:
         except OSError as error:
             raise _refused(self._path, str(error)) from error
         inode = self._path.stat().st_ino
+        threads = Threads(2, name="local-api")
         shared = Shared(
-            self._view, kinds_of(self._view), self._feed, lambda uid: uid in self._allowed
+            self._view,
+            kinds_of(self._view),
+            feed=self._feed,
+            threads=threads,
+            allowed=lambda uid: uid in self._allowed,
         )
         server = HTTPServer(
             routes(shared),
@@ -62,6 +68,7 @@ class LocalApi:
             _remove(self._path, inode)
             self._feed.ring()
             await server.close_all_connections()
+            threads.close()
 
 
 def prepare_place(path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 
+from nodeagent.aio.threads import Threads
 from nodeagent.core.log_format import LogFilter, LogText
 from nodeagent.server.log_choice import LogOptions
 
@@ -87,7 +88,7 @@ def _nth_last(block: bytes, count: int) -> int:
 
 
 async def read_log(
-    path: Path, options: LogOptions, *, still_running: Callable[[], bool]
+    path: Path, options: LogOptions, threads: Threads, *, still_running: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
     """What the container wrote, in pieces of some lines, as the options ask.
 
@@ -96,10 +97,12 @@ async def read_log(
     """
     left = options.limit_bytes
     text = LogText(LogFilter(since_ns=options.since_ns, timestamps=options.timestamps))
-    with await asyncio.to_thread(LogFile, path) as file:
+    with await threads.run(LogFile, path) as file:
         if options.tail_lines is not None:
-            await asyncio.to_thread(file.seek_to_last, options.tail_lines)
-        async for lines in _physical(file, follow=options.follow, still_running=still_running):
+            await threads.run(file.seek_to_last, options.tail_lines)
+        async for lines in _physical(
+            file, threads, follow=options.follow, still_running=still_running
+        ):
             piece = b"".join(text.render(lines))
             if left is not None:
                 piece = piece[:left]
@@ -111,13 +114,13 @@ async def read_log(
 
 
 async def _physical(
-    file: LogFile, *, follow: bool, still_running: Callable[[], bool]
+    file: LogFile, threads: Threads, *, follow: bool, still_running: Callable[[], bool]
 ) -> AsyncIterator[list[bytes]]:
     """Whole lines without their ends; at last what has no end."""
     rest = b""
     ending = _Ending(still_running)
     while True:
-        block = await asyncio.to_thread(file.read)
+        block = await threads.run(file.read)
         if block:
             *lines, rest = (rest + block).split(b"\n")
             yield lines
@@ -125,10 +128,10 @@ async def _physical(
             break
         elif ending.replaced:
             ending.replaced = False
-            await asyncio.to_thread(file.reopen)
+            await threads.run(file.reopen)
         else:
             # Both are acted upon only after one more read, so nothing written before is missed.
-            ending.replaced = await asyncio.to_thread(file.was_replaced)
+            ending.replaced = await threads.run(file.was_replaced)
             await ending.pause()
     if rest:
         yield [rest]
