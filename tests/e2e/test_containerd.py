@@ -1,6 +1,7 @@
 """Our own containerd runs real pods on each version, outlives us, and leaves nothing behind."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import grpc
 import pytest
 
 from docs.samples.images.build import BUSYBOX_IMAGE
+from nodeagent.adapters.containerd.ctl import diagnose
+from nodeagent.adapters.containerd.findings import find_program
+from nodeagent.adapters.containerd.processes import answers
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
 from tests.e2e.runtime import Call, Runtime, Runtimes, clean_up
 
@@ -67,6 +71,39 @@ def test_nothing_stays_of_a_runtime_whose_session_crashed(tmp_path: Path) -> Non
     clean_up(runtime.settings.root)
     assert _traces(runtime) == set()
     crashed.close()
+
+
+def test_a_containerd_without_its_cri_plugin_is_diagnosed_with_the_line_to_change(
+    each_runtime: Runtime, tmp_path: Path
+) -> None:
+    config, socket = tmp_path / "config.toml", tmp_path / "c.sock"
+    # Before 2.0 packages ship the first form, which needs no version and knows short names.
+    is_old = each_runtime.name in ("system", "trixie")
+    cri = "cri" if is_old else "io.containerd.grpc.v1.cri"
+    config.write_text(
+        f'version = {1 if is_old else 2}\nroot = "{tmp_path}/root"\nstate = "{tmp_path}/state"\n'
+        f'disabled_plugins = ["{cri}", "io.containerd.nri.v1.nri"]\n'
+        f'[grpc]\naddress = "{socket}"\n'
+    )
+    settings = each_runtime.settings
+    program = find_program("containerd", settings) or "containerd"
+    command = [program, "--config", str(config)]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as daemon:
+        try:
+            deadline = time.monotonic() + 20.0
+            while not answers(socket) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            wrong = str(diagnose(socket, ctr=find_program("ctr", settings) or "ctr"))
+        finally:
+            daemon.terminate()
+    assert "runs without its CRI plugin" in wrong
+    assert f'{config} line 4 disables "{cri}"' in wrong
+    assert 'make it disabled_plugins = ["io.containerd.nri.v1.nri"]' in wrong
+
+
+def test_a_working_containerd_has_nothing_to_diagnose(each_runtime: Runtime) -> None:
+    settings = each_runtime.settings
+    assert diagnose(settings.socket, ctr=find_program("ctr", settings) or "ctr") is None
 
 
 class _Pod:
