@@ -42,12 +42,14 @@ def sub_paths(
 ) -> tuple[SubPath, ...]:
     """The subPaths of a container's mounts, `subPathExpr` expanded with its environment.
 
-    ConfigError for a variable that is not known, and for a path that leaves the volume.
+    Those of image volumes are left to the runtime. ConfigError for a variable that is not known,
+    and for a path that leaves the volume.
     """
+    images = {volume.name for volume in pod.spec.volumes or () if volume.image}
     return tuple(
         SubPath(index=index, volume=mount.name, path=path)
         for index, mount in enumerate(container.volumeMounts or ())
-        if (path := _sub_path(pod, container, mount, env))
+        if mount.name not in images and (path := _sub_path(pod, container, mount, env))
     )
 
 
