@@ -85,6 +85,8 @@ class Writes:
             yield
         except OSError as error:
             self._failed = self._failed or refusal(op, path, error)
+        except HostError as error:
+            self._failed = self._failed or error
 
     def finish(self) -> None:
         """Raise the first refusal, if there was one."""

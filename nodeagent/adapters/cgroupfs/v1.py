@@ -32,6 +32,10 @@ class V1Tree:
         # runc also makes folders in the v2 tree of a hybrid host; they must go with the pod.
         self._all = (*self._mounts, layout.unified) if layout.unified else self._mounts
 
+    def has(self, path: str) -> bool:
+        """Whether the cgroup exists in any hierarchy."""
+        return any(os.path.isdir(mount + path) for mount in self._mounts)  # noqa: PTH112
+
     def ensure(self, path: str, cgroup: PodCgroup, *, lift: bool) -> None:
         """`path` exists in every hierarchy, with these limits.
 

@@ -53,7 +53,7 @@ class EmptyDir:
         assert source is not None
         fstype, options = self._mount_of(pod, source)
         await self._threads.run(self._make, pod, place, fstype, options)
-        return VolumePlace(host_path=place.path)
+        return VolumePlace(host_path=place.path, relabel=True)
 
     async def tear_down(self, place: Place) -> None:
         """Folder and contents are gone; what is mounted below is unmounted, never entered."""

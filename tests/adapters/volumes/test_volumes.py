@@ -135,7 +135,7 @@ async def test_an_empty_dir_is_open_to_all_keeps_its_files_and_goes_with_the_pod
         places = await world.volumes.set_up(pod)
     finally:
         os.umask(before)
-    assert places == {"data": VolumePlace(host_path=str(world.place("data")))}
+    assert places == {"data": VolumePlace(host_path=str(world.place("data")), relabel=True)}
     assert mode(world.place("data")) == 0o777
     world.place("data").chmod(0o770)  # the container may do so
     (world.place("data") / "file").write_text("keep")
