@@ -6,7 +6,6 @@ from typing import Final
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.fit import mismatches, shortages
-from nodeagent.core.preemption import victims
 from nodeagent.core.qos import is_critical
 from nodeagent.core.sandbox_config import dotted
 from nodeagent.core.security import apparmor_profile
@@ -39,8 +38,8 @@ def admit(
 ) -> Rejected | None:
     """None if the pod may run beside `others`, else why not, for good ("Node-level admission").
 
-    `others` are pods admitted and not over. A critical pod that lacks only what others hold is
-    admitted where `preemption.victims` finds whom to end; the caller ends them first.
+    `others` are pods admitted and not over, without those that `preemption.victims` named for
+    this pod and the caller ends.
     """
     for reason, check in _BEFORE:
         if message := check(pod, node, rules):
@@ -59,13 +58,9 @@ def _fits(
 ) -> Rejected | None:
     short = shortages(pod.pod, others, node=node, rules=rules)
     wrong = mismatches(pod.pod, others, node=node)
-    if not is_critical(pod.pod):
-        return short[0].as_rejection() if short else wrong[0] if wrong else None
-    if wrong or not short:
-        return wrong[0] if wrong else None
-    if victims(pod.pod, others=others, node=node, rules=rules):
-        return None
-    return short[0].as_rejection()
+    lacking = tuple(one.as_rejection() for one in short)
+    found = (*wrong, *lacking) if is_critical(pod.pod) else (*lacking, *wrong)
+    return found[0] if found else None
 
 
 def _check_sysctls(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.fit import shortages
+from nodeagent.core.fit import mismatches, shortages
 from nodeagent.core.qos import QosClass, is_critical, may_preempt, qos_class
 from nodeagent.core.resources import Amounts, pod_requests
 from nodeagent.model.node import NodeFacts, NodeRules
@@ -13,14 +13,14 @@ from nodeagent.model.node import NodeFacts, NodeRules
 def victims(
     pod: v1.Pod, *, others: Sequence[v1.Pod], node: NodeFacts, rules: NodeRules
 ) -> tuple[v1.Pod, ...]:
-    """Pods whose end makes room for a critical pod; () if none need end or none would help.
+    """Pods whose end makes room for a critical pod; () if none need end or it would not help.
 
     Order of protection: BestEffort pods go before Burstable, those before Guaranteed; within a
     class those that come nearest to what is missing, the smaller ones first ("Guaranteed
     Scheduling For Critical Add-On Pods").
     """
     missing = {one.resource: one.missing for one in shortages(pod, others, node=node, rules=rules)}
-    if not missing or not is_critical(pod):
+    if not missing or not is_critical(pod) or mismatches(pod, others, node=node):
         return ()
     ranks: dict[QosClass, list[v1.Pod]] = {rank: [] for rank in QosClass}
     asks: dict[int, Amounts] = {}

@@ -352,11 +352,13 @@ def critical(*containers: v1.Container) -> v1.Pod:
     return a_pod(*containers, annotations=STATIC)
 
 
-def test_a_critical_pod_is_admitted_over_lesser_ones() -> None:
+def test_a_critical_pod_is_admitted_once_lesser_ones_are_gone() -> None:
     holder = a_pod(asking(cpu="1500m"), name="holder")
     wish = critical(asking(cpu="1"))
-    assert admitted(wish, holder) is None
+    refused = admitted(wish, holder)
+    assert refused is not None and refused.reason == "OutOfcpu"
     assert preempted(wish, holder) == ["holder"]
+    assert admitted(wish) is None
     plain = a_pod(asking(cpu="1"))
     got = admitted(plain, holder)
     assert got is not None and got.reason == "OutOfcpu"
@@ -376,8 +378,10 @@ def test_nobody_is_ended_where_it_would_not_help() -> None:
 
 def test_a_critical_pod_on_the_wrong_node_ends_nobody() -> None:
     wish = a_pod(asking(cpu="1"), annotations=STATIC, nodeName="node-2")
-    got = admitted(wish, a_pod(asking(cpu="1500m")))
+    holder = a_pod(asking(cpu="1500m"))
+    got = admitted(wish, holder)
     assert got is not None and got.reason == "NodeName"
+    assert preempted(wish, holder) == []
 
 
 def test_the_least_protected_class_goes_first() -> None:
