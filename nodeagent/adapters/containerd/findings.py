@@ -113,7 +113,8 @@ def output(program: str, *arguments: str, settings: ContainerdSettings) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SettingsError(op="run", target=program, detail=str(error)) from error
     if done.returncode:
-        raise SettingsError(op="run", target=program, detail=last_lines(done.stderr, count=2))
+        detail = f"ended with {done.returncode}; {last_lines(done.stderr, count=2)}"
+        raise SettingsError(op="run", target=program, detail=detail)
     return done.stdout
 
 
