@@ -123,16 +123,18 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         memory = self.case.memory
         if memory is None:
             return ""
-        trouble = memory.troubles.get(self.name)
-        at = trouble.retry_at if trouble else 0.0
-        backoff = memory.backoffs.get(self.name)
-        over = self.last or self.ended
-        if not at and backoff and over:
-            at = as_seconds(over.finishedAt) + backoff.delay
-        if not at:
+        trouble, image = memory.troubles.get(self.name), memory.images.get(self.name)
+        at = max(trouble.retry_at if trouble else 0.0, image.retry_at if image else 0.0)
+        if at:
+            return self._from_now(at)
+        backoff, over = memory.backoffs.get(self.name), self.last or self.ended
+        if backoff is None or over is None:
             return ""
-        wait = f"in {short_age(at - self.case.now)}" if at > self.case.now else "now"
-        return wait + (f" (back-off {short_age(backoff.delay)})" if backoff else "")
+        again = self._from_now(as_seconds(over.finishedAt) + backoff.delay)
+        return f"{again} (back-off {short_age(backoff.delay)})"
+
+    def _from_now(self, at: float) -> str:
+        return f"in {short_age(at - self.case.now)}" if at > self.case.now else "now"
 
 
 def container_findings(case: Case) -> Iterator[Finding | None]:
@@ -223,7 +225,7 @@ def _creating(story: Story, waiting: v1.ContainerStateWaiting) -> Finding | None
         since = f" for {short_age(case.now - pulling.last_at)}" if pulling else ""
         return Finding(
             cause=f"Container {story.name} waits for its image {story.spec.image}, "
-            f"which is being pulled{since}",
+            f"being pulled{since}",
             next="It starts as soon as the image is there.",
         )
     if waiting.message:
@@ -277,9 +279,9 @@ def _running(story: Story, running: v1.ContainerStateRunning) -> Finding | None:
     if unhealthy is None and not (story.spec.readinessProbe or story.spec.startupProbe):
         return None
     probe = "startup" if not story.status.started else "readiness"
-    words = f": {one_line(unhealthy.message)}" if unhealthy else " has not succeeded yet"
+    words = one_line(unhealthy.message) if unhealthy else f"its {probe} probe has not succeeded yet"
     return Finding(
-        cause=f"Container {story.name} runs for {since} but is not ready: its {probe} probe{words}",
+        cause=f"Container {story.name} runs for {since} but is not ready: {words}",
         next="It gets ready as soon as the probe succeeds."
         if probe == "readiness"
         else "It is restarted if the probe keeps failing.",

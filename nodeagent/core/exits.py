@@ -43,12 +43,7 @@ def _how(ended: v1.ContainerStateTerminated, memory_limit: str) -> str:
 
 
 def _signal_name(code: int) -> str:
-    if not 128 < code < 160:
-        return ""
-    try:
-        return signal.Signals(code - 128).name
-    except ValueError:
-        return ""
+    return signal.Signals(code - 128).name if 128 < code < 160 else ""
 
 
 def one_line(text: str) -> str:

@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from typing import Any, cast
 
 import tornado.web
@@ -259,11 +260,13 @@ class Log(Handler):
         self.set_header("Content-Type", "text/plain")
         await self.flush()
         threads = self.shared.threads
-        async for piece in read_log(path, options, threads, still_running=still_running):
-            if self.closed:
-                return
-            self.write(piece)
-            await self.flush()
+        reading = read_log(path, options, threads, still_running=still_running)
+        async with aclosing(reading) as pieces:
+            async for piece in pieces:
+                if self.closed:
+                    return
+                self.write(piece)
+                await self.flush()
 
 
 def names_in(folder: os.PathLike[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -89,7 +89,7 @@ def _nth_last(block: bytes, count: int) -> int:
 
 async def read_log(
     path: Path, options: LogOptions, threads: Threads, *, still_running: Callable[[], bool]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """What the container wrote, in pieces of some lines, as the options ask.
 
     Ends at the file's end; with `follow` only once `still_running` said no and all is read.
@@ -115,7 +115,7 @@ async def read_log(
 
 async def _physical(
     file: LogFile, threads: Threads, *, follow: bool, still_running: Callable[[], bool]
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes], None]:
     """Whole lines without their ends; at last what has no end."""
     rest = b""
     ending = _Ending(still_running)
