@@ -1,0 +1,74 @@
+"""`make bench`: measure, print a table, and write every figure as JSON."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.bench.pods import agent_figures, bare_figures
+from tests.e2e.runtime import Runtimes
+
+REPORT = Path("build/bench.json")
+
+
+def main() -> int:
+    """Run the benches and report them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--runtime", default="system", help="system, trixie or forky")
+    parser.add_argument("--pods", default="10,110,250", help="how many at once, comma-separated")
+    parser.add_argument("--kubelet", default=os.environ.get("KUBELET", ""))
+    parser.add_argument("--report", type=Path, default=REPORT)
+    parser.add_argument("--no-bare", action="store_true", help="leave out the bare CRI calls")
+    args = parser.parse_args()
+    counts = tuple(int(n) for n in args.pods.split(","))
+    began = time.perf_counter()
+
+    def say(text: str) -> None:
+        print(f"[{time.perf_counter() - began:6.1f}s] {text}", file=sys.stderr, flush=True)
+
+    runtimes = Runtimes()
+    report: dict[str, Any] = {"machine": _machine(), "runtime": args.runtime}
+    try:
+        runtime = runtimes.get(args.runtime)
+        if not args.no_bare:
+            most = 110 if 110 in counts else max(counts)
+            report["bare"] = bare_figures(runtime, pods=most, say=say)
+        report["nodeagent"] = agent_figures(runtime, counts=counts, kubelet="", say=say)
+        if args.kubelet:
+            say("the same with a kubelet")
+            report["kubelet"] = agent_figures(runtime, counts=counts, kubelet=args.kubelet, say=say)
+    finally:
+        runtimes.close()
+    args.report.parent.mkdir(parents=True, exist_ok=True)
+    args.report.write_text(json.dumps(report, indent=2) + "\n")
+    _print(report)
+    print(f"\nfigures are in {args.report}")
+    return 0
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    columns = [name for name in ("nodeagent", "kubelet") if name in report]
+    rows = dict.fromkeys(key for name in columns for key in report[name])
+    print(f"{'figure':36}" + "".join(f"{name:>14}" for name in columns))
+    for key in rows:
+        values = "".join(f"{report[name].get(key, '-'):>14}" for name in columns)
+        print(f"{key:36}{values}")
+    for key, value in report.get("bare", {}).items():
+        print(f"bare {key:31}{value!s:>14}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""An agent under measurement: ours or a kubelet, with its folders, and what the kernel counts."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from tests.e2e.runtime import Runtime
+
+TICKS = os.sysconf("SC_CLK_TCK")
+MANIFEST = """apiVersion: v1
+kind: Pod
+metadata:
+  name: {name}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: c
+    image: localhost/nodeagent/busybox:1
+    command: ["sleep", "1000000"]
+"""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent has used up to a moment."""
+
+    at: float
+    cpu: float  # seconds, children included
+    rss_mib: float
+    switches: int
+
+
+class Agent:
+    """One agent process on a private runtime; `kubelet` names a real kubelet's binary."""
+
+    def __init__(self, runtime: Runtime, *, kubelet: str = "") -> None:
+        self.runtime, self._kubelet = runtime, kubelet
+        self.root = runtime.agent_root
+        self.manifests = self.root / "manifests"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._staging = self.root / "staging"
+
+    def prepare(self) -> None:
+        """Empty folders and a configuration file."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.manifests.mkdir(parents=True)
+        self._staging.mkdir()
+        config = {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "staticPodPath": str(self.manifests),
+            "podLogsDir": str(self.root / "logs"),
+            "cgroupRoot": self.runtime.cgroup_root,
+            "containerRuntimeEndpoint": self.runtime.endpoint,
+            "maxPods": 300,
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False}},
+            "authorization": {"mode": "AlwaysAllow"},
+            "enforceNodeAllocatable": ["none"] if self._kubelet else ["pods"],
+        }
+        (self.root / "config.yaml").write_text(json.dumps(config))
+
+    def command(self) -> list[str]:
+        """How it is started."""
+        common = [f"--config={self.root}/config.yaml", f"--root-dir={self.root}/state"]
+        if self._kubelet:
+            return [self._kubelet, *common, "--hostname-override=bench"]
+        program = str(Path(sys.executable).with_name("nodeagent"))
+        own = f"--socket={self.root}/agent.sock"
+        return [program, "run", *common, own, "--hostname-override=bench"]
+
+    def start(self) -> float:
+        """Start it; the moment (perf_counter) just before."""
+        log = (self.root / "agent.log").open("ab")
+        began = time.perf_counter()
+        self._process = subprocess.Popen(self.command(), stdout=log, stderr=log)
+        return began
+
+    def stop(self) -> None:
+        """End it; its pods stay."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            tail = (self.root / "agent.log").read_text()[-2000:]
+            raise RuntimeError(f"the agent ended with {self._process.returncode}:\n{tail}")
+        return self._process.pid
+
+    def usage(self) -> Usage:
+        """CPU, memory and wake-ups up to now."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        cpu = sum(int(fields[i]) for i in (11, 12, 13, 14)) / TICKS
+        rss, switches = 0.0, 0
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            for line in (task / "status").read_text().splitlines():
+                if line.startswith("VmRSS:"):
+                    rss = int(line.split()[1]) / 1024
+                elif "ctxt_switches" in line:
+                    switches += int(line.split()[1])
+        return Usage(at=time.perf_counter(), cpu=cpu, rss_mib=rss, switches=switches)
+
+    def write(self, names: Sequence[str]) -> float:
+        """Rename all these manifests into place; the moment just before the first."""
+        for name in names:
+            (self._staging / f"{name}.yaml").write_text(MANIFEST.format(name=name))
+        began = time.perf_counter()
+        for name in names:
+            (self._staging / f"{name}.yaml").rename(self.manifests / f"{name}.yaml")
+        return began
+
+    def remove_all(self) -> None:
+        """Take every manifest away."""
+        for file in self.manifests.iterdir():
+            file.unlink()
+
+
+def first_call(agent: Agent) -> float:
+    """Seconds from the start of the process to its first bytes on the runtime's socket."""
+    agent.prepare()
+    path = agent.root / "cri.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(30)
+        config = json.loads((agent.root / "config.yaml").read_text())
+        config["containerRuntimeEndpoint"] = f"unix://{path}"
+        (agent.root / "config.yaml").write_text(json.dumps(config))
+        began = agent.start()
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(30)
+                connection.recv(1)
+            return time.perf_counter() - began
+        finally:
+            agent.stop()
