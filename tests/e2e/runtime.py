@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import platform
 import shutil
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -33,9 +34,11 @@ BASE = Path("/tmp")
 PREFIX = "nodeagent-test-"
 MOST = 32
 SYSTEM = "system"
-SUITES = {"trixie": "1.7", "forky": "2.1"}
-"""Debian releases whose containerd is fetched, and what version of it they have."""
-WITH_EVENTS = "trixie"
+RELEASES = {"bookworm": "1.6", "trixie": "1.7", "forky": "2.1"}
+"""Debian releases and the version of containerd they have."""
+HERE = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+FETCHED = tuple(release for release in RELEASES if release != HERE)
+"""Releases whose containerd is unpacked beside the system's."""
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +123,8 @@ class Runtimes:
         self._running: dict[str, tuple[Runtime, Callable[[], None]]] = {}
 
     def get(self, name: str) -> Runtime:
-        """`name`: "system" for what is installed, else a Debian release of SUITES."""
+        """`name`: "system" for what is installed, else a Debian release; this one is the system."""
+        name = SYSTEM if name == HERE else name
         if name not in self._running:
             self._running[name] = self._start(name)
         return self._running[name][0]
@@ -248,10 +252,16 @@ def runtime(runtimes: Runtimes) -> Runtime:
 @pytest.fixture(scope="session")
 def runtime_with_events(runtimes: Runtimes) -> Runtime:
     """A containerd that has GetContainerEvents (1.7)."""
-    return _get(runtimes, WITH_EVENTS)
+    return _get(runtimes, "trixie")
 
 
-@pytest.fixture(scope="session", params=[SYSTEM, *SUITES])
+@pytest.fixture(scope="session")
+def runtime_without_events(runtimes: Runtimes) -> Runtime:
+    """A containerd that has no GetContainerEvents, only its own event service (1.6)."""
+    return _get(runtimes, "bookworm")
+
+
+@pytest.fixture(scope="session", params=[SYSTEM, *FETCHED])
 def each_runtime(request: pytest.FixtureRequest, runtimes: Runtimes) -> Runtime:
-    """The same test on every containerd: the system's, 1.7 and 2.1."""
+    """The same test on every containerd: 1.6, 1.7 and 2.1."""
     return _get(runtimes, request.param)

@@ -10,8 +10,9 @@ import grpc
 import pytest
 
 from docs.samples.images.build import BUSYBOX_IMAGE
+from nodeagent.adapters.containerd.config import parse_version
 from nodeagent.adapters.containerd.ctl import diagnose
-from nodeagent.adapters.containerd.findings import find_program
+from nodeagent.adapters.containerd.findings import find_program, output
 from nodeagent.adapters.containerd.processes import answers
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
 from tests.e2e.runtime import Call, Runtime, Runtimes, clean_up
@@ -78,7 +79,10 @@ def test_a_containerd_without_its_cri_plugin_is_diagnosed_with_the_line_to_chang
 ) -> None:
     config, socket = tmp_path / "config.toml", tmp_path / "c.sock"
     # Before 2.0 packages ship the first form, which needs no version and knows short names.
-    is_old = each_runtime.name in ("system", "trixie")
+    is_old = parse_version(output("containerd", "--version", settings=each_runtime.settings)) < (
+        2,
+        0,
+    )
     cri = "cri" if is_old else "io.containerd.grpc.v1.cri"
     config.write_text(
         f'version = {1 if is_old else 2}\nroot = "{tmp_path}/root"\nstate = "{tmp_path}/state"\n'
