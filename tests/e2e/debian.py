@@ -86,11 +86,13 @@ def _unpack(root: Path) -> None:
     """Unpack and point the programs at the C library that came with them."""
     for package in sorted((root / "debs").glob("*.deb")):
         _run(["dpkg-deb", "--extract", str(package), str(root)], root)
-    libraries = next(root.glob("usr/lib/*/libc.so.6")).parent
+    libraries = next(root.glob("**/libc.so.6")).parent  # below /usr since Debian 13
     loader = next(libraries.glob("ld-linux-*.so.*"))
+    others = {path.parent for path in root.glob("**/libseccomp.so.2")}
+    search = ":".join(str(folder) for folder in (libraries, *others))
     for program in PROGRAMS:
         # In this order and one by one: patchelf 0.18 else makes Go programs that crash at once.
-        _run(["patchelf", "--set-rpath", str(libraries), str(root / program)], root)
+        _run(["patchelf", "--set-rpath", search, str(root / program)], root)
         _run(["patchelf", "--set-interpreter", str(loader), str(root / program)], root)
         _run([str(root / program), "-v"], root)
     shutil.rmtree(root / "debs")
