@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def server_context(folder: Path, *, expired: bool = False) -> ssl.SSLContext:
-    """A TLS server context with a self-signed certificate for a name that nobody asks for."""
+def server_pem(*, expired: bool = False) -> bytes:
+    """Key and self-signed certificate for a name that nobody asks for."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody-else")])
     now = datetime.datetime.now(datetime.UTC)
@@ -26,13 +26,17 @@ def server_context(folder: Path, *, expired: bool = False) -> ssl.SSLContext:
         .not_valid_after(until)
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ) + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def server_context(folder: Path, *, expired: bool = False) -> ssl.SSLContext:
+    """A TLS server context with such a certificate."""
     path = folder / "server.pem"
-    path.write_bytes(pem)
+    path.write_bytes(server_pem(expired=expired))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
