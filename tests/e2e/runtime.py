@@ -136,7 +136,7 @@ class Runtimes:
         self._running.clear()
 
     def _start(self, name: str) -> tuple[Runtime, Callable[[], None]]:
-        number, root, give_back = _claim()
+        number, root, give_back = claim()
         settings = ContainerdSettings(
             root=root,
             socket=root / "containerd.sock",
@@ -164,11 +164,11 @@ def clean_up(root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
-def _claim() -> tuple[int, Path, Callable[[], None]]:
+def claim() -> tuple[int, Path, Callable[[], None]]:
     """Take the lowest number nobody holds, and clean up after whoever held it before.
 
-    The lock goes with its process, so a number left by a crash is free again. It lies beside the
-    folder, which is removed.
+    Returns the number, an empty folder, and what to call in the end. The lock goes with its
+    process, so a number left by a crash is free again. It lies beside the folder, which is removed.
     """
     for number in range(MOST):
         root = BASE / f"{PREFIX}{number}"

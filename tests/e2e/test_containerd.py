@@ -1,5 +1,6 @@
 """Our own containerd runs real pods on each version, outlives us, and leaves nothing behind."""
 
+import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,13 +10,15 @@ from typing import Any
 import grpc
 import pytest
 
-from docs.samples.images.build import BUSYBOX_IMAGE
-from nodeagent.adapters.containerd.config import parse_version
+from docs.samples.images.build import BUSYBOX_IMAGE, busybox_image
+from nodeagent.adapters.containerd import embedded, processes
+from nodeagent.adapters.containerd.config import ContainerdSettings, parse_version
 from nodeagent.adapters.containerd.ctl import diagnose
 from nodeagent.adapters.containerd.findings import find_program, output
 from nodeagent.adapters.containerd.processes import answers
+from nodeagent.adapters.containerd.removal import remove
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
-from tests.e2e.runtime import Call, Runtime, Runtimes, clean_up
+from tests.e2e.runtime import Call, Runtime, Runtimes, claim, clean_up
 
 
 @pytest.fixture
@@ -59,6 +62,55 @@ def test_a_pod_goes_on_while_its_containerd_is_away(
     with each_runtime.cri() as call:
         after = call(pb.ContainerStatusRequest(container_id=container)).status
     assert (after.state, after.started_at) == (pb.CONTAINER_RUNNING, before.started_at)
+
+
+async def test_a_watched_containerd_comes_back_when_it_is_killed(each_runtime: Runtime) -> None:
+    before = processes.listener(each_runtime.settings.socket)
+    assert before is not None
+    watching = asyncio.ensure_future(embedded.watch(each_runtime.settings))
+    try:
+        await asyncio.sleep(0.3)  # until it has seen that all is well and waits
+        processes.kill(before)
+        after = None
+        async with asyncio.timeout(20.0):
+            while after in (None, before):
+                await asyncio.sleep(0.02)
+                after = processes.listener(each_runtime.settings.socket)
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
+    each_runtime.start()
+
+
+@pytest.mark.usefixtures("runtimes")
+def test_pods_run_where_no_overlay_can_be_mounted(tmp_path: Path) -> None:
+    number, root, give_back = claim()
+    for name in ("lower", "upper", "work", "merged"):
+        (root / name).mkdir()
+    layers = f"lowerdir={root}/lower,upperdir={root}/upper,workdir={root}/work"
+    mount = ["mount", "-t", "overlay", "overlay", "-o", layers, str(root / "merged")]
+    subprocess.run(mount, check=True)
+    settings = ContainerdSettings(
+        root=root / "merged",
+        socket=root / "containerd.sock",
+        state=root / "state",
+        network=f"nodeagent-test-{number}",
+        bridge=f"natest{number}",
+        subnet=f"10.201.{number * 8}.0/21",
+    )
+    runtime = Runtime(name="nested", number=number, settings=settings, images=(busybox_image(),))
+    try:
+        runtime.start()
+        assert embedded.snapshotter_of(settings) == "native"
+        with runtime.cri() as call:
+            pod = _run_pod(call, runtime, tmp_path)
+            container = _start(call, pod.pod_sandbox_id, pod.config, ["sleep", "600"])
+            request = pb.ExecSyncRequest(container_id=container, cmd=["cat", "/etc/passwd"])
+            assert call(request).stdout.startswith(b"root:")
+    finally:
+        remove(settings)
+        give_back()
+    assert not root.exists()
 
 
 @pytest.mark.usefixtures("runtimes")
