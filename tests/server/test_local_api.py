@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import stat
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 
 from nodeagent.errors import HostError
 from nodeagent.model.desired import Problem
+from nodeagent.model.ids import PodUid
 from nodeagent.server.local import LocalApi
 from tests.fakes.local_node import LocalNode, a_pod, an_event, running, serving
 from tests.server.http_client import ask, open_stream
@@ -67,6 +69,8 @@ async def test_lists_are_narrowed_by_namespace_labels_and_fields(node: LocalNode
         "/api/v1/pods?labelSelector=app%3Dx": ["a"],
         "/api/v1/pods?labelSelector=app+in+(x,y),app!%3Dy": ["a"],
         "/api/v1/pods?labelSelector=!app": ["c"],
+        "/api/v1/pods?labelSelector=app+notin+(x)": ["b", "c"],
+        "/api/v1/pods?labelSelector=app,app!%3Dx": ["b"],
         "/api/v1/pods?fieldSelector=status.phase%3DPending": ["b"],
         "/api/v1/pods?fieldSelector=metadata.name!%3Da,metadata.namespace%3Ddefault": ["b"],
     }
@@ -239,6 +243,33 @@ async def test_refused_manifests_are_listed_with_line_and_column(node: LocalNode
     [item] = answer.json["items"]
     assert item["text"] == "/m/web.yaml:3:7: bad"
     assert (item["pod"], item["reason"]) == ("default/web-node1", "InvalidManifest")
+
+
+async def test_a_pod_nobody_knows_cannot_be_explained(node: LocalNode) -> None:
+    async with serving(node):
+        answer = await ask(node.socket, "/nodeagent/v1/namespaces/default/pods/none/why")
+    assert (answer.code, answer.json["message"]) == (404, 'pods "none" not found')
+
+
+async def test_events_of_an_earlier_pod_of_the_same_name_explain_nothing(node: LocalNode) -> None:
+    old = an_event("Killing", "old")
+    subject = msgspec.structs.replace(old.subject, uid=PodUid("earlier"))
+    node.events = [msgspec.structs.replace(old, subject=subject), an_event("Started", "new")]
+    async with serving(node):
+        answer = await ask(node.socket, "/nodeagent/v1/namespaces/default/pods/web-node1/why")
+    told = [moment["what"] for moment in answer.json["timeline"]]
+    assert told == ["Started [web]: new"]
+
+
+async def test_a_closed_agent_does_not_remove_the_socket_of_its_successor(
+    node: LocalNode, tmp_path: Path
+) -> None:
+    first = AsyncExitStack()
+    await first.enter_async_context(serving(node))
+    node.socket.unlink()
+    async with serving(LocalNode(tmp_path)):
+        await first.aclose()
+        assert (await ask(node.socket, "/healthz")).code == 200
 
 
 async def test_only_root_and_the_agents_own_user_may_ask(node: LocalNode) -> None:

@@ -174,6 +174,10 @@ async def test_following_goes_on_in_the_file_that_rotation_made(node: LocalNode)
         assert await stream.piece() == b"one\n"
         old = path.with_suffix(".log.20270115-075900")
         path.rename(old)
+        for words in ("still", "the same"):
+            with old.open("a") as file:
+                file.write(log_line(words))
+            assert await stream.piece() == f"{words}\n".encode()
         with old.open("a") as file:
             file.write(log_line("late in the old file"))
         path.write_text(log_line("new file"))
