@@ -34,6 +34,7 @@ LARGEST_LOG_BYTES = 10 << 20
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STOP_PATIENCE = 10.0
 STEADY_AFTER = 60.0
+SYSTEM_SOCKETS = Path("/run/containerd")
 
 log = structlog.get_logger()
 
@@ -47,6 +48,22 @@ class EmbeddedContainerd(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     started: bool
     ours: bool
+
+
+def choose_socket(endpoint: str, *, root: Path) -> Path:
+    """Which socket `--embedded-containerd` means: ours if we already run, else `endpoint` if it
+    answers or is a place of the user's own choice, else a new one under `root`.
+
+    A socket in /run/containerd belongs to the system's containerd even while that is down: ours is
+    never put there, nor do pods move over to the system's once they run on ours.
+    """
+    asked = Path(endpoint.removeprefix("unix://"))
+    own = root / "containerd" / "containerd.sock"
+    if processes.answers(own):
+        return own
+    if processes.answers(asked) or not asked.is_relative_to(SYSTEM_SOCKETS):
+        return asked
+    return own
 
 
 async def ensure(settings: ContainerdSettings) -> EmbeddedContainerd:

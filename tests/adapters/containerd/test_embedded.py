@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import socket
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -107,6 +110,34 @@ async def test_watching_tries_again_after_a_failure(settings: ContainerdSettings
         watching.cancel()
         await asyncio.wait({watching})
     assert starts_of(settings) >= 2
+
+
+SYSTEM = "unix:///run/containerd/nobody-listens-here.sock"
+
+
+def test_ours_is_never_put_where_the_systems_containerd_listens(tmp_path: Path) -> None:
+    own = tmp_path / "containerd" / "containerd.sock"
+    assert embedded.choose_socket(SYSTEM, root=tmp_path) == own
+
+
+def test_a_place_of_the_users_choice_is_taken(tmp_path: Path) -> None:
+    assert embedded.choose_socket("unix:///srv/c.sock", root=tmp_path) == Path("/srv/c.sock")
+
+
+def test_once_ours_runs_it_stays_in_use(tmp_path: Path) -> None:
+    own = tmp_path / "containerd" / "containerd.sock"
+    own.parent.mkdir()
+    with listening(own), listening(tmp_path / "other.sock"):
+        chosen = embedded.choose_socket(f"unix://{tmp_path}/other.sock", root=tmp_path)
+    assert chosen == own
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[None]:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        yield
 
 
 def test_everything_missing_is_named_with_its_packages(tmp_path: Path) -> None:
