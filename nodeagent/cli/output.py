@@ -9,6 +9,9 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 failed or not found, 2 wrong usage, 3 the agent cannot be reached."
 )
 
+_FREE = ("MESSAGE", "IMAGES")  # columns whose text may be folded
+_LEAST = 24  # characters that such a column gets
+
 _GOOD = ("Running", "Completed", "Succeeded", "Ready", "Active", "Normal")
 _MOVING = (
     "Pending",
@@ -65,9 +68,12 @@ def _print_rich(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for header in headers:
-        free = header in ("MESSAGE", "IMAGES")
+    needed = 0
+    for i, header in enumerate(headers):
+        free = header in _FREE
         table.add_column(header, overflow="fold", no_wrap=not free)
+        longest = max((len(str(row[i])) for row in rows), default=0)
+        needed += 3 + (_LEAST if free else max(len(header), longest))
     states = {i for i, header in enumerate(headers) if header in coloured}
     for row in rows:
         table.add_row(
@@ -76,7 +82,10 @@ def _print_rich(
                 for i, cell in enumerate(row)
             )
         )
-    Console(soft_wrap=False).print(table)
+    console = Console()
+    # Names are never cut: where the terminal is too narrow, it wraps whole lines itself.
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 def paint(text: str, colour: str) -> str:

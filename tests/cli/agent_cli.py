@@ -1,6 +1,8 @@
 """Run a command of the program against a node that is served in the test's loop."""
 
 import asyncio
+import os
+import pty
 import sys
 from pathlib import Path
 
@@ -37,3 +39,30 @@ async def start(*words: str, socket: Path) -> asyncio.subprocess.Process:
         stderr=asyncio.subprocess.PIPE,
         env={"NODEAGENT_SOCKET": str(socket), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
     )
+
+
+async def on_a_terminal(*words: str, socket: Path, columns: int) -> str:
+    """Run `nodeagent ...` on a terminal of that width; what the terminal was told."""
+    outer, inner = pty.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            PROGRAM,
+            *words,
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env={
+                "NODEAGENT_SOCKET": str(socket),
+                "TERM": "xterm-256color",
+                "COLUMNS": str(columns),
+                "LANG": "C.UTF-8",
+            },
+        )
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+        return os.read(outer, 65536).decode()
+    finally:
+        os.close(outer)
+        os.close(inner)

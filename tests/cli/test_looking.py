@@ -11,7 +11,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.cli.client import DEFAULT_SOCKET
 from nodeagent.model.desired import Problem
 from nodeagent.settings.value import Paths
-from tests.cli.agent_cli import nodeagent, start
+from tests.cli.agent_cli import nodeagent, on_a_terminal, start
 from tests.fakes.local_node import (
     LocalNode,
     a_pod,
@@ -50,6 +50,17 @@ async def test_ps_prints_aligned_rows(node: LocalNode) -> None:
     starts = zip(ran.out.splitlines(), ("READY", "1/1", "0/1"), strict=True)
     assert len({line.index(word) for line, word in starts}) == 1
     assert "\x1b" not in ran.out
+
+
+async def test_on_a_terminal_states_have_colours_and_names_are_never_cut(node: LocalNode) -> None:
+    name = "a-pod-with-quite-a-long-name-node1"
+    crash = waiting(reason="CrashLoopBackOff")
+    node.pods = [a_pod(name), a_pod("crash-node1", crash)]
+    async with serving(node):
+        text = await on_a_terminal("ps", "-o", "wide", socket=node.socket, columns=40)
+    assert f"uid-{name}" in text
+    assert "\x1b[32mRunning" in text
+    assert "\x1b[31mCrashLoopBackOff" in text
 
 
 async def test_ps_shows_more_columns_namespaces_and_objects(node: LocalNode) -> None:
