@@ -73,7 +73,7 @@ def _made(**lifecycle: Any) -> tuple[v1.Container, DesiredPod]:
     return container, DesiredPod(uid=PodUid("u"), source=Source.FILE, origin="", pod=pod)
 
 
-def an_exec(*words: str) -> dict[str, v1.ExecAction]:
+def an_exec(*words: str) -> dict[str, Any]:
     return {"exec": v1.ExecAction(command=list(words))}
 
 

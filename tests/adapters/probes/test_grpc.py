@@ -146,5 +146,5 @@ def test_unknown_fields_of_an_answer_are_skipped(data: bytes, status: int) -> No
 
 @pytest.mark.parametrize("data", [b"\x08", b"\x08\x80", b"\x0b", b"\x12\x09ab"])
 def test_an_answer_cut_short_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="cut short|wire type"):
+    with pytest.raises(ValueError, match=r"cut short|wire type"):
         decode_response(data)
