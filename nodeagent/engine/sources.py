@@ -1,73 +1,92 @@
-"""Run every source of pods, merge what they want, hand it on when it changed."""
+"""All sources of pods, joined: what is wanted changes here and nowhere else."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import TypeAlias
 
 import structlog
 
 from nodeagent.core.merge import merge
 from nodeagent.engine.ports import ManifestSource
-from nodeagent.model.desired import DesiredPod, Problem, SourceUpdate
+from nodeagent.model.desired import DesiredPod, Problem, Source, SourceUpdate
 from nodeagent.model.ids import PodUid
 
 log = structlog.get_logger()
 
-OnChange = Callable[[Mapping[PodUid, DesiredPod]], None]
+OnChange: TypeAlias = Callable[[Mapping[PodUid, DesiredPod], tuple[Problem, ...]], None]
 
 
 class Sources:
-    """The only one that says what is wanted. `all_seen` is set once every source has spoken."""
+    """Runs every source and hands on the joined set whenever it, or its problems, changed.
+
+    `previous` are the pods of the agent's last run. Until a source has told its first update, its
+    pods of then stand for it, so that no pod ends because a source is slow. `all_seen` is set
+    once every source has told one; where there is no source, by `run`. The first call of
+    `on_change` comes no later than that, even if nothing is wanted.
+    """
 
     def __init__(
         self,
-        sources: Sequence[ManifestSource],
+        sources: Mapping[Source, ManifestSource],
         *,
         on_change: OnChange,
-        on_problems: Callable[[tuple[Problem, ...]], None] = lambda _: None,
-        before: Mapping[PodUid, DesiredPod] | None = None,
+        previous: Iterable[DesiredPod] = (),
     ) -> None:
-        self._sources = tuple(sources)
-        self._on_change, self._on_problems = on_change, on_problems
-        self._latest: dict[int, SourceUpdate] = {}
-        self._desired: dict[PodUid, DesiredPod] = dict(before or {})
-        self.problems: tuple[Problem, ...] = ()
+        self._sources = dict(sources)
+        self._on_change = on_change
+        self._desired = {pod.uid: pod for pod in previous}
+        self._updates = {
+            source: SourceUpdate(source=source, pods=_pods_of(source, self._desired.values()))
+            for source in self._sources
+        }
+        self._unseen = set(self._sources)
+        self._problems: tuple[Problem, ...] | None = None  # None: nothing handed on yet
         self.all_seen = asyncio.Event()
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What keeps manifests from being used now."""
+        return self._problems or ()
+
     async def run(self) -> None:
-        """Listen to all of them, for ever."""
+        """Follow all sources, for ever. One that ends or fails ends this too: that is a bug."""
         if not self._sources:
+            self._join()
             self.all_seen.set()
-        async with asyncio.TaskGroup() as group:
-            for number, source in enumerate(self._sources):
-                group.create_task(self._follow(number, source), name=f"source-{number}")
             await asyncio.Event().wait()
+        async with asyncio.TaskGroup() as group:
+            for name, source in self._sources.items():
+                group.create_task(self._follow(name, source.updates()), name=f"source {name}")
 
-    async def _follow(self, number: int, source: ManifestSource) -> None:
-        async for update in source.updates():
-            self._latest[number] = update
-            if len(self._latest) == len(self._sources):
-                self._take()
+    async def _follow(self, name: Source, updates: AsyncIterator[SourceUpdate]) -> None:
+        async for update in updates:
+            self._updates[name] = update
+            self._join()
+            self._unseen.discard(name)
+            if not self._unseen:
+                self.all_seen.set()
+        raise SourceEnded(name)
 
-    def _take(self) -> None:
-        """Merge; nothing is handed on before every source has spoken, so that none is missed."""
-        merged = merge(self._latest.values(), self._desired)
-        self._desired = merged.desired
-        if merged.problems != self.problems:
-            self._tell_problems(merged.problems)
-        if merged.changed or not self.all_seen.is_set():
-            self._on_change(merged.desired)
-        self.all_seen.set()
+    def _join(self) -> None:
+        merged = merge(self._updates.values(), self._desired)
+        new = [one for one in merged.problems if one not in self.problems]
+        if not merged.changed and merged.problems == self._problems:
+            return
+        self._desired, self._problems = merged.desired, merged.problems
+        for one in new:
+            log.warning(
+                "manifest not used",
+                origin=one.origin,
+                line=one.line,
+                column=one.column,
+                problem=one.message,
+            )
+        self._on_change(merged.desired, merged.problems)
 
-    def _tell_problems(self, problems: tuple[Problem, ...]) -> None:
-        known = set(self.problems)
-        self.problems = problems
-        for problem in problems:
-            if problem not in known:
-                log.warning(
-                    "manifest is not used",
-                    file=problem.origin,
-                    line=problem.line,
-                    column=problem.column,
-                    error=problem.message,
-                )
-        self._on_problems(problems)
+
+class SourceEnded(Exception):
+    """A source that must tell updates for ever came to an end: a bug."""
+
+
+def _pods_of(source: Source, pods: Iterable[DesiredPod]) -> tuple[DesiredPod, ...]:
+    return tuple(pod for pod in pods if pod.source is source)
