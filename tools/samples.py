@@ -25,7 +25,6 @@ from tools.steps import Step, step
 
 SAMPLES = Path("docs/samples/manifests")
 SOCKET = Path("/run/nodeagent/nodeagent.sock")
-CGROUP_ROOT = "nodeagent-run"
 AGENT = Path(sys.executable).with_name("nodeagent")
 START_PATIENCE = 30.0
 PODS_PATIENCE = 120.0
@@ -35,7 +34,7 @@ CONFIG = f"""\
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: cgroupfs
-cgroupRoot: /{CGROUP_ROOT}
+cgroupRoot: /{{cgroup_root}}
 podLogsDir: {{root}}/logs
 failSwapOn: false
 ---
@@ -62,10 +61,12 @@ class Failure(Exception):
 
 
 class Place:
-    """Where the node of `make run` keeps what."""
+    """Where the node of `make run` keeps what. Its cgroups have the name of its folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, socket: Path) -> None:
         self.root = root
+        self.socket = socket
+        self.cgroup_root = root.name
         self.manifests = root / "manifests"
         self.config = root / "config.yaml"
         self.log = root / "agent.log"
@@ -74,7 +75,7 @@ class Place:
     def write(self, *, samples: bool) -> None:
         """Folders, configuration, and the samples that are newer than what is there."""
         self.manifests.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(CONFIG.format(root=self.root))
+        self.config.write_text(CONFIG.format(root=self.root, cgroup_root=self.cgroup_root))
         for sample in SAMPLES.glob("*.yaml") if samples else ():
             copy = self.manifests / sample.name
             if not copy.exists() or copy.stat().st_mtime < sample.stat().st_mtime:
@@ -85,8 +86,8 @@ class Place:
 
 def up(place: Place) -> int:
     """Bring the node up, show its pods, stay until the agent ends."""
-    if processes.answers(SOCKET):
-        raise Failure(f"an agent already runs (it answers on {SOCKET}): `make stop` ends it")
+    if processes.answers(place.socket):
+        raise Failure(f"an agent already runs (it answers on {place.socket}): `make stop` ends it")
     place.write(samples=True)
     with step("Starting containerd"):
         asyncio.run(embedded.ensure(place.containerd))
@@ -94,12 +95,12 @@ def up(place: Place) -> int:
     agent = _start_agent(place)
     try:
         wrong = pods.wait_for(
-            SOCKET, pods.as_they_should_be, is_alive=_alive(agent), patience=PODS_PATIENCE
+            place.socket, pods.as_they_should_be, is_alive=_alive(agent), patience=PODS_PATIENCE
         )
         if wrong and agent.poll() is not None:
             raise Failure(f"the agent ended; the last of {place.log}:\n{_tail(place.log)}")
         print()
-        subprocess.run([AGENT, "ps"], check=False)
+        subprocess.run([AGENT, "ps", "--socket", str(place.socket)], check=False)
         print()
         print(NEXT.format(bin=_shown(AGENT), manifests=place.manifests, log=place.log), flush=True)
         if wrong:
@@ -124,7 +125,7 @@ def down(place: Place) -> int:
         with step("Stopping the agent"):
             processes.end(agent, patience=STOP_PATIENCE)
     with step("Removing what is left"):
-        remove(place.containerd, cgroup_roots=(CGROUP_ROOT,))
+        remove(place.containerd, cgroup_roots=(place.cgroup_root,))
         shutil.rmtree(place.root)
     return 0
 
@@ -174,17 +175,18 @@ def _start_agent(place: Place) -> subprocess.Popen[bytes]:
         *(str(AGENT), "run", "--embedded-containerd"),
         *("--config", str(place.config), "--root-dir", str(place.root)),
         *("--pod-manifest-path", str(place.manifests)),
+        *("--socket", str(place.socket)),
         *("--container-runtime-endpoint", f"unix://{place.containerd.socket}"),
     ]
     with step("Starting the agent") as shown, place.log.open("ab") as log:
         agent = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + START_PATIENCE
-        while not processes.answers(SOCKET):
+        while not processes.answers(place.socket):
             if agent.poll() is not None:
                 raise Failure(f"the agent ended; the last of {place.log}:\n{_tail(place.log)}")
             if time.monotonic() > deadline:
                 _end_agent(agent)
-                raise Failure(f"the agent does not answer on {SOCKET}; see {place.log}")
+                raise Failure(f"the agent does not answer on {place.socket}; see {place.log}")
             time.sleep(0.05)
             shown.tick()
     return agent
@@ -231,13 +233,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("up", "down"))
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--socket", type=Path, default=SOCKET)
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         print("Running pods needs root: use sudo make run", file=sys.stderr)
         return 1
+    place = Place(arguments.root.absolute(), arguments.socket.absolute())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        return (up if arguments.what == "up" else down)(Place(arguments.root.absolute()))
+        return (up if arguments.what == "up" else down)(place)
     except (AgentError, Failure) as error:
         print(error, file=sys.stderr)
         return 1

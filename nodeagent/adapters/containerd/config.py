@@ -1,5 +1,6 @@
 """What we write for a containerd of our own: its configuration and its pods' network, as text."""
 
+import hashlib
 import ipaddress
 import json
 import re
@@ -27,8 +28,8 @@ class ContainerdSettings(msgspec.Struct, frozen=True, kw_only=True):
     reboot; None means the same place under /run if `root` is in /var/lib, else inside `root`.
     `search_path` is the PATH that containerd, runc and iptables are found in; empty means ours.
     `cni_bin_dirs` are tried in order. `network` and `bridge` tell apart several containerds on one
-    machine; `subnet` empty means one that no route touches. `registries` is the folder of
-    hosts.toml files. `patience` is in seconds.
+    machine and are made from `root` if empty; `subnet` empty means one that no route touches.
+    `registries` is the folder of hosts.toml files. `patience` is in seconds.
     """
 
     root: Path
@@ -38,11 +39,19 @@ class ContainerdSettings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_image: str = PAUSE_IMAGE
     search_path: str = ""
     cni_bin_dirs: tuple[Path, ...] = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
-    network: str = "nodeagent"
-    bridge: str = "nodeagent0"
+    network: str = ""
+    bridge: str = ""
     subnet: str = ""
     registries: Path = Path("/etc/containerd/certs.d")
     patience: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Give network and bridge, which is at most 15 bytes, names that no other root has."""
+        mark = hashlib.sha256(bytes(self.root)).hexdigest()[:8]
+        if not self.network:
+            msgspec.structs.force_setattr(self, "network", f"nodeagent-{mark}")
+        if not self.bridge:
+            msgspec.structs.force_setattr(self, "bridge", f"na{mark}")
 
     @property
     def home(self) -> Path:

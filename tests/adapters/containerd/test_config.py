@@ -103,6 +103,15 @@ def test_what_need_not_survive_a_reboot_goes_to_run_where_there_is_one() -> None
     assert SETTINGS.state_dir == Path("/srv/node/containerd/state")
 
 
+def test_two_roots_never_share_a_network_or_a_bridge() -> None:
+    one, other = (
+        ContainerdSettings(root=Path(root), socket=Path("/c.sock")) for root in ("/srv/a", "/srv/b")
+    )
+    assert one.network != other.network
+    assert one.bridge != other.bridge
+    assert len(one.bridge) <= 15
+
+
 def test_the_network_has_the_subnet_the_bridge_and_host_ports() -> None:
     written = json.loads(cni_network(SETTINGS, subnet="10.1.0.0/21", forwarding_is_denied=False))
     bridge, portmap = written["plugins"]
