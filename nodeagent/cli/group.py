@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "describe": ("nodeagent.cli.describe:describe", "Show one pod in full."),
     "events": ("nodeagent.cli.events:events", "List what happened."),
     "why": ("nodeagent.cli.why:why", "Say why a pod is as it is, and what comes next."),
+    "validate": ("nodeagent.cli.validate:validate", "Check manifest files, without an agent."),
 }
 
 
