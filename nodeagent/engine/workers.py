@@ -164,6 +164,11 @@ class Workers:
         ranked = sorted(self._workers, key=lambda uid: self._order[uid])
         return tuple(self._workers[uid].memory for uid in ranked)
 
+    def memory(self, uid: PodUid) -> PodMemory | None:
+        """What is remembered of one pod."""
+        worker = self._workers.get(uid)
+        return worker.memory if worker is not None else None
+
     def seen(self, uid: PodUid) -> ObservedPod:
         """What the runtime has of a pod."""
         return self._state.observed(uid)

@@ -1,0 +1,267 @@
+"""Build the agent from its settings and run it: the only file that sees all rooms."""
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+
+import structlog
+
+from nodeagent.adapters.cri.connect import Cri, open_cri
+from nodeagent.adapters.host.facts import read_machine
+from nodeagent.adapters.host.files import HostPodFiles
+from nodeagent.adapters.host.records import PodRecords
+from nodeagent.adapters.probes.checks import ProbeChecks
+from nodeagent.adapters.probes.http import HttpHooks
+from nodeagent.adapters.probes.pressure import ProcPressure
+from nodeagent.aio.clock import WallClock
+from nodeagent.aio.supervise import Component, supervise
+from nodeagent.aio.threads import Threads
+from nodeagent.build import (
+    Driver,
+    HostReader,
+    containerd_settings,
+    node_facts,
+    pod_sources,
+    volume_registry,
+)
+from nodeagent.core.rules import enforced_capacity
+from nodeagent.engine.configs import Configs
+from nodeagent.engine.execute import Tools
+from nodeagent.engine.gate import Gate
+from nodeagent.engine.hooks import Hooks
+from nodeagent.engine.journal import Journal
+from nodeagent.engine.node import NodeKeeper
+from nodeagent.engine.observe import Observer
+from nodeagent.engine.probing import Probing
+from nodeagent.engine.publish import Publisher
+from nodeagent.engine.pulls import PARALLEL_PULLS, Pulls
+from nodeagent.engine.sources import Sources
+from nodeagent.engine.startup import RootCgroups, Startup
+from nodeagent.engine.state import NodeState
+from nodeagent.engine.worker import WorkerTools
+from nodeagent.engine.workers import Workers
+from nodeagent.model.ids import PodUid
+from nodeagent.model.memory import Health, PodMemory
+from nodeagent.model.node import PodDirs
+from nodeagent.model.probes import ProbeRules
+from nodeagent.server.local import LocalApi
+from nodeagent.server.view import View
+from nodeagent.settings import Settings, node_version
+
+log = structlog.get_logger()
+
+PATIENCE = 5.0  # seconds that a component may take to end
+
+
+def run(settings: Settings) -> int:
+    """Run the agent until it is told to stop; the exit code. Pods go on without it."""
+    os.umask(0o022)
+    settings.paths.root.mkdir(parents=True, exist_ok=True, mode=0o750)
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        agent = await _build(settings, stack)
+        await supervise(agent, stop=stop, patience=PATIENCE)
+
+
+async def _build(settings: Settings, stack: AsyncExitStack) -> dict[str, Component]:
+    """Every component in the order of its start. Adapters close when the stack does."""
+    components: dict[str, Component] = {}
+    if settings.runtime.embedded:
+        from nodeagent.adapters.containerd import embedded
+
+        own = containerd_settings(settings)
+        await embedded.ensure(own)
+        components["containerd"] = lambda: embedded.watch(own)
+    threads = Threads()
+    stack.callback(threads.close)
+    cri = await stack.enter_async_context(
+        open_cri(
+            settings.runtime.endpoint,
+            image_endpoint=settings.runtime.images,
+            timeout=settings.kubelet.runtime_request_timeout,
+        )
+    )
+    engine = _Engine(settings, cri, threads)
+    await engine.load()
+    return components | engine.components()
+
+
+class _Engine:
+    """The engine's parts, each handed what it needs."""
+
+    def __init__(self, settings: Settings, cri: Cri, threads: Threads) -> None:
+        self._settings, self._cri, self._threads = settings, cri, threads
+        root = str(settings.paths.root)
+        self.clock, self.state, self.publisher = WallClock(), NodeState(), Publisher()
+        self._dirs = PodDirs(root=root, logs=str(settings.paths.pod_logs))
+        self._files = HostPodFiles(self._dirs, threads)
+        self._records = PodRecords(root, threads)
+        self._machine = read_machine(settings.paths.root)
+        self._driver = Driver(settings, threads)
+        self.journal = Journal(
+            settings.paths.root / "events.jsonl", clock=self.clock, threads=threads
+        )
+        self.observer = Observer(
+            runtime=cri.runtime, sight=cri.sight, state=self.state, files=self._files
+        )
+        self._ready = asyncio.Event()
+        self.workers = Workers(
+            state=self.state, executor_tools=lambda: self._tools, ready=self._ready
+        )
+        self.keeper = NodeKeeper(
+            runtime=cri.runtime,
+            facts=node_facts(settings, self._machine, cgroup_version=self._driver.version),
+            on_change=self.workers.ring_all,
+        )
+        self.pulls = Pulls(
+            images=cri.images,
+            recorder=self.journal,
+            clock=self.clock,
+            on_done=self.workers.ring,
+            parallel=settings.kubelet.max_parallel_image_pulls or PARALLEL_PULLS,
+        )
+        self.probing = Probing(
+            checks=ProbeChecks(cri.containers),
+            pressure=ProcPressure(),
+            recorder=self.journal,
+            clock=self.clock,
+            listener=self,
+            rules=ProbeRules(),
+        )
+        self._tools = self._make_tools()
+        self.sources: Sources | None = None
+
+    # --- what probing tells -----------------------------------------------------------------
+
+    def health_changed(self, uid: PodUid, container: str, health: Health) -> None:
+        """A probe decided: the pod looks again."""
+        self.workers.ring(uid)
+
+    def memory_changed(self, uid: PodUid) -> None:
+        """A streak changed: the pod's record is saved when it comes to rest."""
+        self.workers.ring(uid)
+
+    # --- building ---------------------------------------------------------------------------
+
+    def _make_tools(self) -> Tools:
+        volumes = volume_registry(
+            self._settings,
+            self._threads,
+            node_memory=lambda: self.keeper.facts.allocatable["memory"],
+        )
+        configs = Configs(
+            node=lambda: self.keeper.facts,
+            rules=lambda: self._driver.rules,
+            dirs=self._dirs,
+            texts=HostReader(self._settings).texts,
+            files=self._files,
+            volumes=volumes,
+        )
+        hooks = Hooks(runtime=self._cri.containers, http=HttpHooks(), recorder=self.journal)
+        return Tools(
+            sandboxes=self._cri.sandboxes,
+            containers=self._cri.containers,
+            volumes=volumes,
+            cgroups=self._driver,
+            files=self._files,
+            hooks=hooks,
+            recorder=self.journal,
+            clock=self.clock,
+            observer=self.observer,
+            pulls=self.pulls,
+            configs=configs,
+            gate=Gate(self._settings.agent.max_parallel_starts or 2 * self._machine.cpus),
+            forget_probes=self.probing.forget,
+        )
+
+    async def load(self) -> None:
+        """Take up what an earlier run left on disk."""
+        await self.journal.load()
+        records = await self._records.load_all()
+        for memory in records:
+            self.probing.restore(memory.pod.uid, memory.probes)
+        self.workers.restore(records)
+        self.workers.equip(self._worker_tools())
+        self.workers.on_forgotten = self._forgotten
+        previous = [m.pod for m in records if not m.pod.deleting]
+        self.sources = Sources(
+            pod_sources(self._settings, self._threads, previous),
+            on_change=lambda desired, _: self.state.want(desired),
+            previous=previous,
+        )
+
+    def components(self) -> dict[str, Component]:
+        """Everything that runs, in the order of its start."""
+        assert self.sources is not None
+        roots = RootCgroups(
+            cgroups=lambda: self._driver,
+            keeper=self.keeper,
+            rules=lambda: self._driver.rules,
+            workers=self.workers,
+            enforced=lambda: enforced_capacity(self._settings, self.keeper.facts.capacity),
+        )
+        startup = Startup(
+            keeper=self.keeper,
+            observer=self.observer,
+            sources=self.sources,
+            learn_driver=self._driver.learn,
+            roots=roots,
+            ready=self._ready,
+            on_ready=lambda: log.info("agent is ready", pods=len(self.publisher.pods())),
+        )
+        api = self._api()
+        return {
+            "journal": self.journal.run,
+            "pulls": self.pulls.run,
+            "probing": self.probing.run,
+            "runtime": self.keeper.run,
+            "observer": self.observer.run,
+            "workers": self.workers.run,
+            "sources": self.sources.run,
+            "startup": startup.run,
+            "api": api.run,
+        }
+
+    def _api(self) -> LocalApi:
+        view = View(
+            node_name=self._settings.node.name,
+            version=node_version(),
+            logs_dir=self._settings.paths.pod_logs,
+            now=self.clock.now,
+            list_pods=self.publisher.pods,
+            problems=lambda: self.sources.problems if self.sources else (),
+            events=self.journal.events,
+            memory=self.workers.memory,
+        )
+        api = LocalApi(view, path=self._settings.paths.socket)
+        self.publisher.listen(lambda _: api.notify())
+        return api
+
+    def _forgotten(self, memory: PodMemory) -> None:
+        self.probing.forget(memory.pod.uid)
+        self.publisher.forget(memory.pod.uid)
+
+    def _worker_tools(self) -> WorkerTools:
+        return WorkerTools(
+            state=self.state,
+            records=self._records,
+            probing=self.probing,
+            pulls=self.pulls,
+            recorder=self.journal,
+            clock=self.clock,
+            node=lambda: self.keeper.facts,
+            rules=lambda: self._driver.rules,
+            neighbours=self.workers,
+            publish=self.publisher.publish,
+            count_plan=lambda _: None,
+            count_bug=lambda: None,
+            look_soon=self.observer.look_soon,
+        )

@@ -1,0 +1,205 @@
+"""Pieces of `app.py` that turn settings into adapters and facts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from lightkube.models import core_v1 as v1
+
+from nodeagent.adapters.cgroupfs.detect import detect
+from nodeagent.adapters.cgroupfs.kubepods import Kubepods, Tree
+from nodeagent.adapters.cgroupfs.v1 import V1Tree
+from nodeagent.adapters.cgroupfs.v2 import V2Tree
+from nodeagent.adapters.containerd.config import ContainerdSettings
+from nodeagent.adapters.host.facts import Machine
+from nodeagent.adapters.host.mounts import Kernel
+from nodeagent.adapters.host.stuck import CarefulFiles
+from nodeagent.adapters.manifests.directory import DirectorySource
+from nodeagent.adapters.volumes.base import Plugin
+from nodeagent.adapters.volumes.empty_dir import EmptyDir
+from nodeagent.adapters.volumes.host_path import HostPath
+from nodeagent.adapters.volumes.registry import VolumeRegistry
+from nodeagent.aio.inotify import Inotify
+from nodeagent.aio.threads import Threads
+from nodeagent.core.rules import allocatable, node_rules, pod_capacity
+from nodeagent.engine.configs import HostTexts
+from nodeagent.engine.ports import ManifestSource
+from nodeagent.engine.startup import choose_driver
+from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.model.ids import PodUid
+from nodeagent.model.launch import PodCgroup
+from nodeagent.model.node import NodeFacts, NodeRules
+from nodeagent.settings import Settings
+
+
+class Driver:
+    """The kubepods tree under the driver that the runtime uses, which is known only once asked.
+
+    Until `learn` was called, rules assume the configured driver, and cgroups cannot be touched.
+    """
+
+    def __init__(self, settings: Settings, threads: Threads) -> None:
+        self._settings, self._threads = settings, threads
+        self._layout = detect()
+        self.rules: NodeRules = node_rules(
+            settings, cgroup_driver=settings.kubelet.cgroup_driver.value
+        )
+        self._kubepods: Kubepods | None = None
+
+    @property
+    def version(self) -> int:
+        """The cgroup version of the host."""
+        return self._layout.version
+
+    def learn(self, told: str) -> None:
+        """Take the driver the runtime told, "" if it told none. SettingsError where both clash."""
+        driver = choose_driver(self._settings.kubelet.cgroup_driver.value, told)
+        self.rules = node_rules(self._settings, cgroup_driver=driver)
+        self._kubepods = Kubepods(self._tree(driver), self._threads, root=self.rules.cgroup_root)
+
+    def _tree(self, driver: str) -> Tree:
+        version = self._layout.version
+        inner = V1Tree(self._layout) if version == 1 else V2Tree(self._layout.unified)
+        if driver != "systemd":
+            return inner
+        from nodeagent.adapters.cgroupfs.systemd import SystemdTree, connect
+
+        return SystemdTree(inner, version, connect)
+
+    @property
+    def _known(self) -> Kubepods:
+        assert self._kubepods is not None, "cgroups are touched only after startup"
+        return self._kubepods
+
+    async def ensure_root(self, cgroup: PodCgroup) -> None:
+        """See `Cgroups`."""
+        await self._known.ensure_root(cgroup)
+
+    async def ensure_pod(self, cgroup: PodCgroup) -> None:
+        """See `Cgroups`."""
+        await self._known.ensure_pod(cgroup)
+
+    async def remove_pod(self, uid: PodUid) -> None:
+        """See `Cgroups`."""
+        await self._known.remove_pod(uid)
+
+    async def list_pods(self) -> Mapping[PodUid, str]:
+        """See `Cgroups`."""
+        return await self._known.list_pods()
+
+
+class HostReader:
+    """The node's own resolv.conf and hosts file, read again only when they changed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._resolv = settings.kubelet.resolv_conf
+        self._read: dict[str, tuple[tuple[int, int], str]] = {}
+
+    def texts(self) -> HostTexts:
+        """Both as they are now; a missing file is empty."""
+        return HostTexts(
+            resolv=self._text(self._resolv) if self._resolv else None,
+            hosts=self._text("/etc/hosts"),
+        )
+
+    def _text(self, path: str) -> str:
+        try:
+            found = Path(path).stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+            known = self._read.get(path)
+            if known is None or known[0] != stamp:
+                text = Path(path).read_text(errors="replace")
+                known = self._read[path] = (stamp, text)
+            return known[1]
+        except OSError:
+            return ""
+
+
+def node_facts(settings: Settings, machine: Machine, *, cgroup_version: int) -> NodeFacts:
+    """What decisions may know of the node before the runtime has answered."""
+    pages = {f"hugepages-{size}": count for size, count in machine.huge_pages.items()}
+    capacity = {
+        "cpu": machine.cpus * 1000,
+        "memory": machine.memory_bytes,
+        "ephemeral-storage": machine.storage_bytes,
+        "pods": pod_capacity(settings, cpus=machine.cpus),
+        **pages,
+    }
+    labels = {
+        "kubernetes.io/hostname": settings.node.name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+        "beta.kubernetes.io/os": "linux",
+        "beta.kubernetes.io/arch": machine.architecture,
+        **settings.node.labels,
+    }
+    return NodeFacts(
+        name=settings.node.name,
+        ips=settings.node.ips or ((machine.ip,) if machine.ip else ()),
+        labels=labels,
+        capacity=capacity,
+        allocatable=allocatable(settings, capacity),
+        cpus=machine.cpus,
+        page_sizes=tuple(machine.huge_pages),
+        cgroup_v2=cgroup_version == 2,
+        apparmor=machine.apparmor,
+        selinux=machine.selinux,
+        swap=machine.swap_limits,
+        swap_bytes=machine.swap_bytes,
+        throttle_paths=machine.throttle_paths,
+        taints=tuple(
+            v1.Taint(key=t.key, value=t.value or None, effect=t.effect.value)
+            for t in settings.kubelet.register_with_taints
+        ),
+    )
+
+
+def pod_sources(
+    settings: Settings, threads: Threads, previous: Iterable[DesiredPod]
+) -> dict[Source, ManifestSource]:
+    """The sources that the settings name; each knows the last good pods of an earlier run."""
+    sources: dict[Source, ManifestSource] = {}
+    if settings.paths.manifests is not None:
+        sources[Source.FILE] = DirectorySource(
+            settings.paths.manifests,
+            node_name=settings.node.name,
+            threads=threads,
+            watcher=Inotify(),
+            last_good={pod.origin: pod for pod in previous if pod.source is Source.FILE},
+            rescan=settings.agent.audit_period,
+        )
+    if settings.kubelet.static_pod_url:
+        from nodeagent.adapters.manifests.url import UrlSource
+
+        sources[Source.HTTP] = UrlSource(
+            settings.kubelet.static_pod_url,
+            headers=settings.kubelet.static_pod_url_header,
+            node_name=settings.node.name,
+            last_good=[pod for pod in previous if pod.source is Source.HTTP],
+            period=settings.kubelet.http_check_frequency,
+        )
+    return sources
+
+
+def volume_registry(
+    settings: Settings, threads: Threads, *, node_memory: Callable[[], int]
+) -> VolumeRegistry:
+    """Every kind of volume there is, in the order in which they are asked."""
+    kernel = Kernel()
+    careful = CarefulFiles(threads, kernel)
+    plugins: list[Plugin] = [
+        EmptyDir(kernel, careful, threads, node_memory=node_memory),
+        HostPath(careful),
+    ]
+    return VolumeRegistry(
+        str(settings.paths.root), plugins, kernel=kernel, files=careful, threads=threads
+    )
+
+
+def containerd_settings(settings: Settings) -> ContainerdSettings:
+    """How a containerd of our own is to be set up for these settings."""
+    endpoint = settings.runtime.endpoint.removeprefix("unix://")
+    return ContainerdSettings(
+        root=settings.paths.root,
+        socket=Path(endpoint),
+        cgroup_driver=settings.kubelet.cgroup_driver.value,
+    )
