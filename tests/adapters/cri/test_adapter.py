@@ -88,24 +88,29 @@ async def test_a_look_that_fails_half_way_is_an_error_not_half_a_pod(tmp_path: P
 
 async def test_a_look_that_is_cancelled_leaves_no_call_behind(tmp_path: Path) -> None:
     fake = a_runtime()
-    started, ended = asyncio.Event(), asyncio.Event()
+    under_way: set[str] = set()
+    changed = asyncio.Condition()
 
-    async def hang(_: object) -> pb.ContainerStatusResponse:
-        started.set()
+    async def hang(request: pb.ContainerStatusRequest) -> pb.ContainerStatusResponse:
+        async with changed:
+            under_way.add(request.container_id)
+            changed.notify_all()
         try:
             await asyncio.Event().wait()
         finally:
-            ended.set()
+            async with changed:
+                under_way.remove(request.container_id)
+                changed.notify_all()
         return pb.ContainerStatusResponse()
 
     fake.answers["ContainerStatus"] = hang
-    async with connected(fake, tmp_path) as cri:
-        async with asyncio.TaskGroup() as group:
+    async with connected(fake, tmp_path) as cri, asyncio.timeout(5):
+        async with asyncio.TaskGroup() as group, changed:
             look = group.create_task(cri.sight.look(PodUid("u1")))
-            await started.wait()
+            await changed.wait_for(lambda: under_way == {"c1", "c2"})
             look.cancel()
-        async with asyncio.timeout(5):
-            await ended.wait()
+        async with changed:
+            await changed.wait_for(lambda: not under_way)
 
 
 async def test_one_container_knows_its_sandbox(tmp_path: Path) -> None:
