@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("nodeagent.cli.events:events", "List what happened."),
     "why": ("nodeagent.cli.why:why", "Say why a pod is as it is, and what comes next."),
     "validate": ("nodeagent.cli.validate:validate", "Check manifest files, without an agent."),
+    "config": ("nodeagent.cli.config:config", "Check or show the configuration."),
 }
 
 

@@ -24,6 +24,14 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
 
 
+class ValuesWrong(SettingsError):
+    """Every wrong value of a configuration; its text has the first in full."""
+
+    def __init__(self, *, target: str, detail: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__(op="configure", target=target, detail=detail)
+        self.problems = problems
+
+
 class _Unset(enum.Enum):
     UNSET = enum.auto()
 
@@ -55,7 +63,8 @@ class Decoder:
         rest = ", ".join(f"{one.field} ({one.place})" for one in others)
         also = f"; also wrong: {rest}" if others else ""
         target = f"{first.field} ({first.place})" if first.field else str(first.place)
-        raise SettingsError(op="configure", target=target, detail=f"{first.detail}{also}")
+        problems = tuple(self.problems)
+        raise ValuesWrong(target=target, detail=f"{first.detail}{also}", problems=problems)
 
     def _value(self, kind: Any, node: Node, path: str) -> Any:
         """The typed value, or UNSET where the default applies (also after noting a problem)."""
@@ -133,6 +142,11 @@ class Decoder:
 def bare_type(kind: Any) -> Any:
     """A field's type without its rules and without None."""
     return _unwrap(kind)[0]
+
+
+def rules_of(kind: Any) -> tuple[Any, ...]:
+    """The rules that ride on a field's type."""
+    return _unwrap(kind)[1]
 
 
 def is_zero(value: object) -> bool:

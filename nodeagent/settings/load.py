@@ -47,9 +47,24 @@ class _Documents(msgspec.Struct, frozen=True):
     agent: Branch = _EMPTY
 
 
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings with what was written to make them so; `agent` is our own document."""
+
+    settings: Settings
+    warnings: tuple[SettingsWarning, ...]
+    kubelet: Branch
+    agent: Branch
+
+
 def load(
     flags: Flags | None = None, *, host_name: str | None = None
 ) -> tuple[Settings, tuple[SettingsWarning, ...]]:
+    """`load_traced` without the traces."""
+    found = load_traced(flags, host_name=host_name)
+    return found.settings, found.warnings
+
+
+def load_traced(flags: Flags | None = None, *, host_name: str | None = None) -> Loaded:
     """The settings that a parsed command line and the files it names amount to.
 
     Flags win over drop-ins, drop-ins over `--config`, that over the defaults (section 12.2).
@@ -75,7 +90,8 @@ def load(
         decoder.wrong(field, place_of(tree, field), detail)
     decoder.check()
     settings = assemble(command, config, extras, tree, host_name or os.uname().nodename)
-    return settings, (*decoder.warnings, *_ignored(flags), *_gate_warnings(config, tree))
+    warnings = (*decoder.warnings, *_ignored(flags), *_gate_warnings(config, tree))
+    return Loaded(settings=settings, warnings=warnings, kubelet=tree, agent=documents.agent)
 
 
 def _read_all(command: CommandLine, decoder: Decoder) -> _Documents:
