@@ -8,11 +8,17 @@ from msgspec.structs import replace
 
 from nodeagent.model.memory import Health
 from nodeagent.model.probes import (
+    BrokenCheck,
+    Check,
+    GrpcCheck,
+    HttpCheck,
     Look,
     ProbeKind,
     ProbeRules,
     ProbeSpec,
     ProbeState,
+    Target,
+    TcpCheck,
     Verdict,
 )
 
@@ -102,6 +108,17 @@ def absorb_early(spec: ProbeSpec, state: ProbeState, *, ok: bool) -> ProbeState:
 def excuse(state: ProbeState) -> ProbeState:
     """Note a timeout that does not count; streak and verdict stay."""
     return replace(state, excused=state.excused + 1)
+
+
+def why_not(check: Check, target: Target) -> str:
+    """Why the check cannot even be tried; "" if it can."""
+    match check:
+        case BrokenCheck():
+            return check.detail
+        case HttpCheck(host="") | TcpCheck(host="") | GrpcCheck() if not target.ip:
+            return "the pod has no address yet"
+        case _:
+            return ""
 
 
 def starved(rules: ProbeRules, pressure: Mapping[str, float], *, lag: float) -> str:

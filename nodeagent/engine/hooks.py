@@ -141,10 +141,16 @@ class Hooks:
         headers = tuple(h for h in check.headers if h[0].lower() != "authorization")
         subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid)
         where = f"{check.host or ip}:{check.port}"
-        text = f"request to HTTPS lifecycle hook {where} got HTTP response, retry with HTTP worked"
+        text = f"request to HTTPS lifecycle hook {where} got HTTP response, "
+        text += "retry with HTTP succeeded"
         reply = await self._http.get(replace(check, tls=False, headers=headers), ip)
         if not reply.error:
-            self._recorder.event(subject, EventType.WARNING, "LifecycleHTTPFallback", text)
+            self._recorder.event(
+                subject,
+                EventType.WARNING,
+                "LifecycleHTTPFallback",
+                text,
+            )
         return reply.error
 
     async def _sleep(self, seconds: int) -> str:

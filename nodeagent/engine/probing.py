@@ -26,6 +26,7 @@ from nodeagent.core.probes import (
     may_run_from,
     settle,
     starved,
+    why_not,
 )
 from nodeagent.engine.ports import Clock, Recorder
 from nodeagent.engine.probe_ports import Checks, Listener, Pressure
@@ -36,7 +37,6 @@ from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health
 from nodeagent.model.observed import Phase, SeenContainer
 from nodeagent.model.probes import (
-    BrokenCheck,
     ExecCheck,
     Look,
     Outcome,
@@ -50,6 +50,7 @@ from nodeagent.model.probes import (
 
 TRIES = 3  # of one probe in a row while it errs
 _GRID = 0.1  # seconds; a tenth of the period where that is shorter
+_SPREAD = 1.0  # seconds over which commands begun together are spread from their second try on
 _SOON = 0.001  # seconds; what is due so soon is started along
 _LATENESS_KEPT = 4096
 
@@ -265,8 +266,9 @@ class Probing:
         """The answer and how long its try took; errors are tried again at once."""
         check, now = probe.spec.check, asyncio.get_running_loop().time
         self._lateness.append(now() - due)
-        if isinstance(check, BrokenCheck):
-            return ProbeResult(outcome=Outcome.ERROR, output=check.detail), 0.0
+        why = why_not(check, target)
+        if why:
+            return ProbeResult(outcome=Outcome.ERROR, output=why), 0.0
         for left in reversed(range(TRIES)):
             began = now()
             result = await self._checks.check(check, target, limit=probe.spec.timeout)
@@ -341,6 +343,8 @@ class Probing:
         """One period after this try, the first time on the grid; missed ticks are skipped."""
         now, period = asyncio.get_running_loop().time(), probe.spec.period
         if due != probe.tick_at or not probe.aligned:
+            if not probe.aligned and isinstance(probe.spec.check, ExecCheck):
+                due += self._chance() * min(period, _SPREAD)
             probe.aligned = True
             grid = _grid(period)
             due = round(due / grid) * grid

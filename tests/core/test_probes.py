@@ -18,15 +18,22 @@ from nodeagent.core.probes import (
     may_run_from,
     settle,
     starved,
+    why_not,
 )
 from nodeagent.model.events import Subject
 from nodeagent.model.memory import Health
 from nodeagent.model.probes import (
+    BrokenCheck,
+    Check,
+    ExecCheck,
+    GrpcCheck,
+    HttpCheck,
     Look,
     ProbeKind,
     ProbeRules,
     ProbeSpec,
     ProbeState,
+    Target,
     TcpCheck,
     Verdict,
 )
@@ -231,6 +238,24 @@ def test_excuses_are_forgotten_with_a_success_only() -> None:
 )
 def test_starvation_is_named(pressure: dict[str, float], lag: float, says: str) -> None:
     assert starved(ProbeRules(), pressure, lag=lag) == says
+
+
+@pytest.mark.parametrize(
+    ("check", "ip", "says"),
+    [
+        (BrokenCheck(detail="no port"), "10.0.0.1", "no port"),
+        (HttpCheck(port=80), "", "the pod has no address yet"),
+        (TcpCheck(port=80), "", "the pod has no address yet"),
+        (GrpcCheck(port=80), "", "the pod has no address yet"),
+        (HttpCheck(port=80, host="h"), "", ""),
+        (TcpCheck(port=80), "10.0.0.1", ""),
+        (ExecCheck(command=("true",)), "", ""),
+    ],
+)
+def test_a_check_without_an_address_is_never_sent_to_the_node_itself(
+    check: Check, ip: str, says: str
+) -> None:
+    assert why_not(check, Target(container_id="c1", ip=ip)) == says
 
 
 @given(text=st.text(alphabet=string.printable))

@@ -185,7 +185,15 @@ async def test_tls_to_a_plain_server_is_tried_again_without_tls_and_credentials(
         (True, (("authorization", "Bearer x"), ("X", "1"))),
         (False, (("X", "1"),)),
     ]
-    assert world.notes.reasons() == ["LifecycleHTTPFallback"]
+    assert world.notes.events == [
+        (
+            "",
+            "Warning",
+            "LifecycleHTTPFallback",
+            "request to HTTPS lifecycle hook 10.0.0.1:8443 got HTTP response, "
+            "retry with HTTP succeeded",
+        )
+    ]
     assert world.hooks.http_fallbacks == 1
 
 
