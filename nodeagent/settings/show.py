@@ -1,4 +1,4 @@
-"""Settings as text again: every field in the words of a configuration file, and where it is from."""
+"""Settings as text again: each field in the words of a configuration file, and its source."""
 
 import enum
 from collections.abc import Iterator, Mapping
