@@ -128,7 +128,8 @@ def _as_pod(root: yaml.Node) -> yaml.Node:
     """The tree, if it calls itself a v1 Pod."""
     if not isinstance(root, yaml.MappingNode):
         has = plain_type(root) or "a text"
-        raise Unreadable(f"needs a mapping with apiVersion, kind, metadata and spec, has {has}")
+        message = f"needs a mapping with apiVersion, kind, metadata and spec, has {has}"
+        raise Unreadable(message, *spot(root))
     kind, version = _scalar(root, "kind"), _scalar(root, "apiVersion")
     if kind in _LISTS:
         place = locate(root, ("kind",))

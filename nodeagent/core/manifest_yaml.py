@@ -158,8 +158,7 @@ def _only_document(composer: _Composer) -> yaml.Node:
     found: yaml.Node | None = None
     while composer.check_node():
         node = composer.get_node()
-        if node is None:
-            break
+        assert node is not None  # because check_node says there is one
         if isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and not node.value:
             continue  # nothing but "---" or comments
         if found is not None:

@@ -66,8 +66,8 @@ def _container(container: v1.Container, pod: _Pod, at: Path) -> Found:
     if container.lifecycle is not None:
         grace = pod.spec.terminationGracePeriodSeconds or 0
         yield from validate_lifecycle(container.lifecycle, grace, (*at, "lifecycle"))
-    if container.resources is not None:
-        yield from validate_resources(container.resources, pod.claims, (*at, "resources"))
+    assert container.resources is not None  # a default
+    yield from validate_resources(container.resources, pod.claims, (*at, "resources"))
     yield from validate_resize(container, at)
     if container.securityContext is not None:
         yield from validate_security(container.securityContext, pod.spec, (*at, "securityContext"))

@@ -15,13 +15,13 @@ _SYSCTL = re.compile(r"(?:[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9](?:[-_a-
 def validate_pod_security(spec: v1.PodSpec, path: Path) -> Found:
     """The pod's own context, and the host namespaces it asks for beside it."""
     context = spec.securityContext
-    if context is not None:
-        yield from _ids(context, path)
-        yield from names.between((*path, "fsGroup"), context.fsGroup, 0, MAX_ID)
-        for i, group in enumerate(context.supplementalGroups or ()):
-            yield from names.between((*path, "supplementalGroups", i), group, 0, MAX_ID)
-        yield from _words(context, path)
-        yield from _sysctls(spec, context, path)
+    assert context is not None  # a default
+    yield from _ids(context, path)
+    yield from names.between((*path, "fsGroup"), context.fsGroup, 0, MAX_ID)
+    for i, group in enumerate(context.supplementalGroups or ()):
+        yield from names.between((*path, "supplementalGroups", i), group, 0, MAX_ID)
+    yield from _words(context, path)
+    yield from _sysctls(spec, context, path)
     if spec.hostUsers is False:
         for field in ("hostNetwork", "hostPID", "hostIPC"):
             if getattr(spec, field):

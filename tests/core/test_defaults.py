@@ -113,6 +113,9 @@ def test_pod_requests_are_the_sum_of_its_containers_or_its_limits() -> None:
     )
     assert spec.resources is not None
     assert spec.resources.requests == {"cpu": "300m", "memory": "1Gi"}
+    own = {"limits": {"cpu": "2"}, "requests": {"cpu": "1"}}
+    spec = spec_of({"resources": own, "containers": [container]})
+    assert spec.resources is not None and spec.resources.requests == {"cpu": "1"}
 
 
 def test_ports_probes_and_hooks_are_filled_in() -> None:

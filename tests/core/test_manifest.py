@@ -21,7 +21,8 @@ from nodeagent.core.manifest import (
 from nodeagent.errors import ManifestError
 from nodeagent.model.desired import DesiredPod, Source
 
-WEB = (Path(__file__).parent.parent / "data/manifests/web.yaml").read_bytes()
+DATA = Path(__file__).parent.parent / "data/manifests"
+WEB = (DATA / "web.yaml").read_bytes()
 SMALL = """apiVersion: v1
 kind: Pod
 metadata:
@@ -133,8 +134,8 @@ def test_a_changed_pod_with_a_fixed_uid_keeps_its_first_time_but_has_its_new_spe
         (b"a: [" + b"1," * 60_000 + b"]", "more than 50000 values", (0, 0)),
         (b"a: &a [*a]", "inside of what it stands for", (1, 4)),
         (b"a: *b", "undefined alias", (1, 4)),
-        (b"just a text", "needs a mapping with apiVersion, kind", (0, 0)),
-        (b"[1, 2]", "has a list", (0, 0)),
+        (b"just a text", "needs a mapping with apiVersion, kind", (1, 1)),
+        (b"[1, 2]", "has a list", (1, 1)),
         (b"spec: {}", "kind: is missing", (1, 1)),
         (b"apiVersion: v1\nkind: PodList\n", "kind: is a PodList; write one Pod a file", (2, 7)),
         (b"apiVersion: v1\nkind: List\n", "kind: is a List", (2, 7)),
@@ -151,6 +152,22 @@ def test_what_is_no_pod_is_refused_with_its_place(
     detail, line, column = refuse(text)
     assert words in detail
     assert (line, column) == place
+
+
+def test_a_port_is_a_number_or_a_name() -> None:
+    for port, has in (("[1]", "a list"), ("yes", "the boolean yes")):
+        text = SMALL + f"    livenessProbe: {{tcpSocket: {{port: {port}}}}}\n"
+        detail, line, column = refuse(text)
+        assert f"port: needs a whole number or a name, has {has}" in detail
+        assert (line, column) == (9, 39)
+
+
+def test_a_kubeadm_manifest_with_its_empty_fields_is_taken() -> None:
+    text = (DATA / "kube-apiserver.yaml").read_bytes()
+    pod = parse(text)
+    assert (pod.key, pod.spec.hostNetwork) == ("kube-system/kube-apiserver-node-1", True)
+    assert pod.spec.priorityClassName == "system-node-critical"
+    assert len(pod.spec.volumes or ()) == 2
 
 
 def test_an_alias_bomb_is_refused_before_it_unfolds() -> None:
@@ -187,6 +204,10 @@ def test_a_second_document_is_refused_but_an_empty_one_is_not() -> None:
         ("spec:", f"spec:\n  priority: {2**63}", "needs a whole number", (6, 13)),
         ("spec:", "spec:\n  overhead: {cpu: lots}", 'needs a quantity such as "500m"', (6, 19)),
         ("spec:", "spec:\n  overhead: {cpu: }", "needs a quantity", (6, 19)),
+        ("spec:", "spec:\n  nodeSelector: [a]", "needs a mapping, has a list", (6, 17)),
+        ("spec:", "spec:\n  overhead: {cpu: [1]}", "needs a quantity such as", (6, 19)),
+        ("spec:", "spec:\n  dnsPolicy: None\n  dnsConfig:", "because dnsPolicy is None", (7, 13)),
+        ("  name: web\n", "  name: web\n  creationTimestamp: [1]\n", "needs a time", (5, 22)),
         ("spec:", "spec:\n  ? [a, b]\n  : c", "spec: a key needs to be a text", (6, 5)),
         ("spec:", "spec:\n  <<: 3", "spec.<<: needs a mapping, has the number 3", (6, 7)),
         (

@@ -101,6 +101,7 @@ ROWS: list[tuple[str, Any, str | None]] = [
     ("spec.hostAliases", [{"ip": "1.2.3", "hostnames": ["a"]}], "hostAliases[0].ip: is"),
     ("spec.hostAliases", [{"ip": "::1", "hostnames": ["a_b"]}], "hostnames[0]: is"),
     ("spec.hostAliases", [{"ip": "::1", "hostnames": ["a.b"]}], OK),
+    ("spec.hostAliases", [{"ip": "::1", "hostnames": [""]}], "hostnames[0]: is missing"),
     # dns
     ("spec.dnsPolicy", "Any", "spec.dnsPolicy: is"),
     ("spec.dnsPolicy", "None", "needs at least one address, because dnsPolicy is None"),
@@ -160,6 +161,7 @@ ROWS: list[tuple[str, Any, str | None]] = [
     # containers
     ("spec.containers", [], "spec.containers: needs at least one container"),
     (f"{C}.name", "Web", 'spec.containers[0].name: is "Web"'),
+    (f"{C}.name", "", "spec.containers[0].name: is missing"),
     (f"{C}.name", "init", 'is "init" for a second container'),
     (f"{C}.image", "", "spec.containers[0].image: is missing"),
     (f"{C}.image", " busybox", "may not have blanks before or after it"),
@@ -265,6 +267,11 @@ ROWS: list[tuple[str, Any, str | None]] = [
         {"httpGet": {"port": 1, "httpHeaders": [{"name": "a b", "value": ""}]}},
         "httpHeaders[0].name: is",
     ),
+    (
+        f"{C}.livenessProbe",
+        {"httpGet": {"port": 1, "httpHeaders": [{"name": "X-A", "value": ""}]}},
+        OK,
+    ),
     (f"{C}.livenessProbe", {"tcpSocket": {"port": 70000}}, "tcpSocket.port: is 70000"),
     (f"{C}.livenessProbe", {"grpc": {"port": 0}}, "grpc.port: is 0"),
     (f"{C}.lifecycle", {"preStop": {}}, "lifecycle.preStop: needs handler"),
@@ -296,6 +303,7 @@ ROWS: list[tuple[str, Any, str | None]] = [
         [{"resourceName": "cpu", "restartPolicy": "NotRequired"}] * 2,
         "is cpu a second time",
     ),
+    (f"{C}.resources", {"limits": {"memory": "1Gi"}, "requests": {"memory": "1Gi"}}, OK),
     ("spec.resources", {"limits": {"example.org/gpu": "1"}}, "is no resource; needs cpu, memory"),
     ("spec.resources", {"claims": [{"name": "x"}]}, "may only be set on containers"),
     # security context of a container
@@ -336,6 +344,9 @@ ROWS: list[tuple[str, Any, str | None]] = [
     (V, source(secret={"secretName": "s", "defaultMode": 0o1000}), "is 1000 octal; needs"),
     (V, source(secret={"secretName": "s", "items": [{"key": "", "path": "a"}]}), "items[0].key"),
     (V, source(configMap={}), "configMap.name: is missing"),
+    (V, source(configMap={"name": "c", "items": [{"key": "k", "path": ""}]}), "path: is missing"),
+    (V, source(fc={"wwids": ["1"]}), OK),
+    (V, source(csi={"driver": "csi.example.org"}), OK),
     (V, source(configMap={"name": "c", "items": [{"key": "k", "path": "..a"}]}), "start with"),
     (V, source(configMap={"name": "c", "items": [{"key": "k", "path": "a"}]}), OK),
     (V, source(downwardAPI={"items": [{"path": "a"}]}), "items[0]: needs value"),

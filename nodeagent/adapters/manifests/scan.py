@@ -76,6 +76,10 @@ def look(request: Request) -> Look:
             return Look(files={}, watch=watch)
         problem = _problem(request.path, None, f"cannot be read: {error.strerror}; nothing changes")
         return Look(files=dict(request.before), problem=problem, watch=watch)
+    if not single:  # a folder that is there tells its own end; above it may be a busy /tmp
+        above, _, last = folder.rpartition("/")
+        watch.get(above or "/", {}).pop(last, None)
+        watch = {place: watched for place, watched in watch.items() if watched}
     files: dict[str, SeenFile] = {}
     unsettled: set[str] = set()
     for name in names:

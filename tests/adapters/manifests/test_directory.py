@@ -1,151 +1,33 @@
 """Manifest folders as people edit them: real files, real inotify, no long waits."""
 
 import asyncio
-import contextlib
-import errno
-import os
 import shutil
-import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog.testing
 
 from nodeagent.adapters.manifests.directory import DirectorySource
-from nodeagent.aio import inotify
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
-from nodeagent.core.manifest import SEEN_ANNOTATION
-from nodeagent.model.desired import DesiredPod, Source, SourceUpdate
-
-
-def manifest(name: str = "web", image: str = "a:1") -> str:
-    container = f"{{name: c, image: '{image}'}}"
-    head = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n"
-    return f"{head}spec: {{containers: [{container}]}}\n"
-
-
-def age(path: Path) -> None:
-    """Make a file look as if it had been there for a while."""
-    before = time.time() - 10
-    os.utime(path, (before, before))
-
-
-class Told:
-    """What a source tells, collected by a task."""
-
-    def __init__(self, source: DirectorySource) -> None:
-        self._source = source
-        self.updates: list[SourceUpdate] = []
-        self._news = asyncio.Event()
-
-    async def collect(self) -> None:
-        async for update in self._source.updates():
-            self.updates.append(update)
-            self._news.set()
-
-    @property
-    def images(self) -> dict[str, str | None]:
-        """Image by name of pod, as told last."""
-        pods = self.updates[-1].pods if self.updates else ()
-        return {pod.name.removesuffix("-n"): pod.spec.containers[0].image for pod in pods}
-
-    @property
-    def messages(self) -> list[str]:
-        return [problem.message for problem in self.updates[-1].problems] if self.updates else []
-
-    async def until(self, images: dict[str, str], *, problem: str = "") -> None:
-        """Wait for these pods, with exactly one problem of these words or none at all."""
-        async with asyncio.timeout(3):
-            while not (self.updates and self.images == images and self._fits(problem)):
-                self._news.clear()
-                await self._news.wait()
-
-    async def until_count(self, count: int) -> None:
-        async with asyncio.timeout(3):
-            while len(self.updates) < count:
-                self._news.clear()
-                await self._news.wait()
-
-    async def hush(self, seconds: float = 0.25) -> None:
-        """Nothing is told for longer than anything takes to settle."""
-        count = len(self.updates)
-        await asyncio.sleep(seconds)
-        assert len(self.updates) == count, self.updates[-1]
-
-    def _fits(self, problem: str) -> bool:
-        if not problem:
-            return not self.messages
-        return len(self.messages) == 1 and problem in self.messages[0]
-
-
-@contextlib.asynccontextmanager
-async def telling(
-    path: Path,
-    *,
-    last_good: dict[str, DesiredPod] | None = None,
-    rescan: float = 60.0,
-    watcher: Inotify | None = None,
-    poll: bool = False,
-) -> AsyncIterator[Told]:
-    threads, shared = Threads(1), watcher or Inotify()
-    source = DirectorySource(
-        path,
-        node_name="n",
-        threads=threads,
-        watcher=None if poll else shared,
-        last_good=last_good,
-        rescan=rescan,
-    )
-    told = Told(source)
-    try:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(told.collect())
-            await asyncio.sleep(0)
-            yield told
-            task.cancel()
-    finally:
-        shared.close()
-        threads.close()
-
-
-def replace(path: Path, text: str) -> None:
-    """Write beside it and rename into place, as careful programs do."""
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(text)
-    beside.rename(path)
-
-
-def vim(path: Path, text: str) -> None:
-    """Swap file, the old one renamed to a backup, a new one written, all else removed."""
-    swap, backup = path.with_name(f".{path.name}.swp"), path.with_name(f"{path.name}~")
-    swap.write_bytes(b"b0VIM")
-    path.rename(backup)
-    path.write_text(text)
-    backup.unlink()
-    swap.unlink()
-
-
-def sed(path: Path, text: str) -> None:
-    """sed -i: a temporary file in the folder, its mode set, renamed into place."""
-    beside = path.with_name("sedA1b2C3")
-    beside.write_text(text)
-    beside.chmod(0o600)
-    beside.rename(path)
-
-
-def in_place(path: Path, text: str) -> None:
-    path.write_text(text)
-
-
-def remove_and_add(path: Path, text: str) -> None:
-    path.unlink()
-    path.write_text(text)
+from nodeagent.model.desired import Source, SourceUpdate
+from tests.adapters.manifests.telling import (
+    Told,
+    age,
+    in_place,
+    manifest,
+    remove_and_add,
+    replace,
+    sed,
+    telling,
+    vim,
+)
 
 
 @pytest.mark.parametrize("edit", [replace, vim, sed, in_place, remove_and_add])
-async def test_every_way_to_edit_a_file_is_one_change(tmp_path: Path, edit) -> None:  # type: ignore[no-untyped-def]
+async def test_every_way_to_edit_a_file_is_one_change(
+    tmp_path: Path, edit: Callable[[Path, str], None]
+) -> None:
     path = tmp_path / "web.yaml"
     path.write_text(manifest())
     age(path)
@@ -185,117 +67,6 @@ async def test_only_manifests_count(tmp_path: Path) -> None:
         assert told.images == {}
 
 
-async def test_a_hundred_removals_and_additions_end_in_the_right_state(tmp_path: Path) -> None:
-    path = tmp_path / "web.yaml"
-    async with telling(tmp_path) as told:
-        for i in range(100):
-            path.write_text(manifest(image=f"a:{i}"))
-            path.unlink()
-            if i % 10 == 0:
-                await asyncio.sleep(0.002)
-        path.write_text(manifest(image="a:100"))
-        await told.until({"web": "a:100"})
-        for _ in range(100):
-            path.unlink()
-            path.write_text(manifest(image="a:101"))
-        path.unlink()
-        await told.until({})
-        await told.hush()
-
-
-async def test_a_bad_file_keeps_its_last_good_pod(tmp_path: Path) -> None:
-    path = tmp_path / "web.yaml"
-    async with telling(tmp_path) as told:
-        await told.until({})
-        path.write_text(manifest())
-        await told.until({"web": "a:1"})
-        path.write_text("a: b: c")
-        await told.until({"web": "a:1"}, problem="not valid YAML")
-        [problem] = told.updates[-1].problems
-        assert (problem.origin, problem.pod, problem.line) == (str(path), "default/web-n", 1)
-        path.write_text(manifest(image="a:2"))
-        await told.until({"web": "a:2"})
-
-
-async def test_a_bad_file_that_was_never_good_disturbs_nothing(tmp_path: Path) -> None:
-    (tmp_path / "web.yaml").write_text(manifest())
-    (tmp_path / "bad.yaml").write_bytes(b"\x7fELF\0")
-    async with telling(tmp_path) as told:
-        await told.until({"web": "a:1"}, problem="binary file")
-        assert told.updates[-1].problems[0].pod == ""
-        assert len(told.updates) == 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("folder", "is a folder"),
-        ("fifo", "is a named pipe"),
-        ("big", "larger than 1 MiB"),
-        ("dangling", "is a link to nothing"),
-        ("circle", "cannot be read: Too many levels"),
-    ],
-)
-async def test_what_cannot_be_read_is_told_and_keeps_what_ran(
-    tmp_path: Path, kind: str, words: str
-) -> None:
-    path = tmp_path / "web.yaml"
-    path.write_text(manifest())
-    age(path)
-    async with telling(tmp_path) as told:
-        await told.until({"web": "a:1"})
-        other = tmp_path / ".other"
-        match kind:
-            case "folder":
-                path.unlink()
-                path.mkdir()
-            case "fifo":
-                os.mkfifo(other)
-                other.rename(path)
-            case "big":
-                path.write_bytes(b"#" * (1 << 20) + b"##")
-            case "dangling":
-                other.symlink_to("nowhere")
-                other.rename(path)
-            case "circle":
-                other.symlink_to("web.yaml")
-                other.rename(path)
-        await told.until({"web": "a:1"}, problem=words)
-
-
-async def test_after_a_restart_a_bad_file_keeps_what_ran_before(tmp_path: Path) -> None:
-    path = tmp_path / "web.yaml"
-    path.write_text(manifest())
-    async with telling(tmp_path) as told:
-        await told.until({"web": "a:1"})
-        good = told.updates[-1].pods[0]
-    path.write_text("kind: [")
-    async with telling(tmp_path, last_good={str(path): good}) as told:
-        await told.until({"web": "a:1"}, problem="not valid YAML")
-        assert told.updates[-1].pods == (good,)
-    path.unlink()
-    async with telling(tmp_path, last_good={str(path): good}) as told:
-        await told.until({})
-
-
-async def test_a_restart_changes_neither_uid_nor_first_time(tmp_path: Path) -> None:
-    path = tmp_path / "web.yaml"
-    path.write_text(manifest())
-    async with telling(tmp_path) as told:
-        await told.until({"web": "a:1"})
-        first = told.updates[-1].pods[0]
-    async with telling(tmp_path, last_good={str(path): first}) as told:
-        await told.until({"web": "a:1"})
-        assert told.updates[-1].pods == (first,)
-        path.touch()
-        await told.hush()
-    async with telling(tmp_path) as told:
-        await told.until({"web": "a:1"})
-        again = told.updates[-1].pods[0]
-    assert again.uid == first.uid
-    assert again.annotations[SEEN_ANNOTATION] > first.annotations[SEEN_ANNOTATION]
-
-
 async def test_a_folder_may_come_later_go_and_be_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "kubernetes" / "manifests"
     async with telling(folder) as told:
@@ -320,21 +91,6 @@ async def test_a_folder_may_come_later_go_and_be_replaced(tmp_path: Path) -> Non
         await told.until({"web": "a:4"})
         (tmp_path / "old" / "two.yaml").write_text(manifest("two"))
         await told.hush()
-
-
-async def test_a_folder_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
-    folder = tmp_path / "manifests"
-    folder.mkdir()
-    (folder / "web.yaml").write_text(manifest())
-    async with telling(folder) as told:
-        await told.until({"web": "a:1"})
-        folder.rename(tmp_path / "away")
-        folder.symlink_to("manifests")
-        await told.until({"web": "a:1"}, problem="cannot be read: Too many levels")
-        assert told.updates[-1].problems[0].origin == str(folder)
-        folder.unlink()
-        (tmp_path / "away").rename(folder)
-        await told.until({"web": "a:1"})
 
 
 async def test_a_linked_folder_may_be_pointed_elsewhere(tmp_path: Path) -> None:
@@ -431,69 +187,6 @@ async def test_a_file_is_not_read_while_it_is_being_written(tmp_path: Path) -> N
             await told.hush(0.15)
             file.write(f"spec:{rest}")
         await told.until({"web": "a:2", "two": "a:1"})
-
-
-async def test_without_inotify_files_are_polled(tmp_path: Path) -> None:
-    async with telling(tmp_path, poll=True, rescan=0.05) as told:
-        await told.until({})
-        (tmp_path / "web.yaml").write_text(manifest())
-        await told.until({"web": "a:1"})
-
-
-class NoneLeft(Inotify):
-    """A kernel whose limit is used up."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__()
-        self._code = code
-
-    def add(self, folder: str, listener: inotify.Listener, *, mask: int = 0) -> int:
-        raise OSError(self._code, os.strerror(self._code), folder)
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (errno.EMFILE, "raise the sysctl fs.inotify.max_user_instances"),
-        (errno.ENOSPC, "raise the sysctl fs.inotify.max_user_watches"),
-        (errno.EACCES, "Permission denied"),
-    ],
-)
-async def test_where_the_kernel_grants_no_watch_it_says_so_once_and_polls(
-    tmp_path: Path, code: int, words: str
-) -> None:
-    with structlog.testing.capture_logs() as logs:
-        async with telling(tmp_path, watcher=NoneLeft(code), rescan=0.05) as told:
-            await told.until({})
-            (tmp_path / "web.yaml").write_text(manifest())
-            await told.until({"web": "a:1"})
-    [line] = logs
-    assert (line["log_level"], line["mend"]) == ("warning", words)
-
-
-async def test_what_inotify_misses_the_next_rescan_finds(tmp_path: Path) -> None:
-    class Deaf(Inotify):
-        def add(self, folder: str, listener: inotify.Listener, *, mask: int = 0) -> int:
-            return super().add(folder, lambda change: None, mask=mask)
-
-    async with telling(tmp_path, watcher=Deaf(), rescan=0.05) as told:
-        await told.until({})
-        (tmp_path / "web.yaml").write_text(manifest())
-        await told.until({"web": "a:1"})
-
-
-async def test_an_overflow_of_the_queue_means_looking_at_everything(tmp_path: Path) -> None:
-    class Overflowing(Inotify):
-        def add(self, folder: str, listener: inotify.Listener, *, mask: int = 0) -> int:
-            def lose(change: inotify.Change) -> None:
-                listener(inotify.Change(inotify.OVERFLOW, "", 0))
-
-            return super().add(folder, lose, mask=mask)
-
-    async with telling(tmp_path, watcher=Overflowing()) as told:
-        await told.until({})
-        (tmp_path / "web.yaml").write_text(manifest())
-        await told.until({"web": "a:1"})
 
 
 async def test_everything_is_unwatched_at_the_end(tmp_path: Path) -> None:
