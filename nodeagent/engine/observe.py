@@ -28,6 +28,7 @@ _T = TypeVar("_T", SeenContainer, SeenSandbox)
 AUDIT_PERIOD = 60.0
 POLL_FASTEST, POLL_SLOWEST = 1.0, 10.0  # relisting where the runtime has no events
 LOOK_LIMIT = 15.0  # one look of one pod; longer means that this pod is in trouble
+OWN_CALL = 0.5  # seconds that a start may be seen by its maker before we look ourselves
 MESSAGE_LIMIT = 4096
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048
 
@@ -130,9 +131,19 @@ class Observer:
             return
         uid = event.uid or self._owner.get(event.container_id)
         if uid is None:
-            self._audit_bell.ring()
+            if event.kind is not EventKind.DELETED:
+                self._audit_bell.ring()
             return
-        if not self._is_known(uid, event):
+        if self._is_known(uid, event):
+            return
+        if event.kind in (EventKind.CREATED, EventKind.STARTED):
+            # Mostly our own call, whose answer is about to be looked at anyway.
+            asyncio.get_running_loop().call_later(OWN_CALL, self._look_if_unknown, uid, event)
+        else:
+            self.look_soon(uid, event.container_id)
+
+    def _look_if_unknown(self, uid: PodUid, event: RuntimeEvent) -> None:
+        if not self._is_known(uid, event) and event.container_id not in self._applied:
             self.look_soon(uid, event.container_id)
 
     def _is_known(self, uid: PodUid, event: RuntimeEvent) -> bool:
