@@ -51,9 +51,8 @@ Things to try, in another terminal:
   cp your-pod.yaml {manifests}/        and it starts
   rm {manifests}/web.yaml              and it ends
 The agent's log: {log}
-Ctrl-C ends the agent and leaves the pods running; `make run` takes them up again; `make stop`
-removes everything.
-"""
+Ctrl-C ends the agent and leaves the pods running: `make run` takes them up again, `make stop`
+removes everything."""
 
 
 class Failure(Exception):
@@ -197,7 +196,8 @@ def _stay(agent: subprocess.Popen[bytes], place: Place) -> int:
     try:
         code = agent.wait()
     except KeyboardInterrupt:
-        with step("\nStopping the agent"):
+        print()
+        with step("Stopping the agent"):
             _end_agent(agent)
         print("The pods go on running. `make run` takes them up again, `make stop` removes them.")
         return 0

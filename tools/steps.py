@@ -1,5 +1,6 @@
 """Showing on a terminal which step is under way and how long it takes."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -18,12 +19,13 @@ class Step:
         self.tick()
 
     def tick(self, detail: str = "") -> None:
-        """Show how things stand; call it about every second or whenever something changed."""
-        text = f"{self._name} ... {detail}"
+        """Show how things stand; call it as often as you like."""
+        text = f"{self._name} ... {detail}".rstrip()
         if sys.stdout.isatty():
-            print(f"{CLEAR}{text} {self._seconds:.0f} s", end="", flush=True)
-        elif text != self._last:
-            print(text.rstrip(), flush=True)
+            text = f"{self._seconds:3.0f} s  {text}"[: shutil.get_terminal_size().columns - 1]
+        if text != self._last:
+            begin, end = (CLEAR, "") if sys.stdout.isatty() else ("", "\n")
+            print(f"{begin}{text}", end=end, flush=True)
         self._last = text
 
     def end(self, result: str) -> None:
