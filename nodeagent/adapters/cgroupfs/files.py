@@ -47,7 +47,7 @@ class Files:
 
     def write(self, path: str, value: str) -> None:
         """Write a value in one piece; never makes a file."""
-        file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         try:
             os.write(file, value.encode())
         finally:

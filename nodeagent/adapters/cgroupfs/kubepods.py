@@ -12,7 +12,6 @@ from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
 
 _ROUNDS = 5
-_FIRST_PAUSE = 0.02  # seconds until a killed process has left; doubled each round
 
 
 class Tree(Protocol):
@@ -30,13 +29,17 @@ class Tree(Protocol):
 class Kubepods:
     """Cgroups of pods and their parents. `root` is the setting cgroupRoot, "" for none.
 
-    Paths given and returned start at the mount and contain `root`.
+    Paths given and returned start at the mount and contain `root`. `pause`: seconds a killed
+    process has to leave, doubled each round.
     """
 
-    def __init__(self, tree: Tree, threads: Threads, *, root: str = "") -> None:
+    def __init__(
+        self, tree: Tree, threads: Threads, *, root: str = "", pause: float = 0.02
+    ) -> None:
         self._tree = tree
         self._threads = threads
         self._parents = qos_paths(root=root)
+        self._pause = pause
 
     async def ensure_root(self, cgroup: PodCgroup) -> None:
         """kubepods or a QoS parent has these limits afterwards; others that it has stay."""
@@ -53,7 +56,7 @@ class Kubepods:
         """
         paths = [f"{parent}/pod{uid}" for parent in self._parents]
         left = await self._threads.run(self._tree.remove, paths)
-        pause = _FIRST_PAUSE
+        pause = self._pause
         for _ in range(_ROUNDS):
             if not left.folders:
                 return

@@ -157,7 +157,7 @@ class CarefulFiles:
         """Kill it; remember it where the kernel keeps it waiting all the same."""
         process.kill()
         try:
-            async with asyncio.timeout(_LAST_WAIT):
+            async with asyncio.timeout(min(_LAST_WAIT, self._deadline)):
                 await process.communicate()
         except TimeoutError:
             self._hanging[order] = (process, time.monotonic())

@@ -281,3 +281,18 @@ def test_a_host_without_a_needed_controller_says_how_to_get_it(tmp_path: Path) -
         detect(str(mountinfo))
     (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
     assert detect(str(mountinfo)) == Layout(unified=str(tmp_path))
+
+
+def test_huge_pages_and_their_reservations_are_limited_where_the_kernel_can(
+    tmp_path: Path,
+) -> None:
+    tree = V1Tree(read_layout(f"1 2 0:1 / {tmp_path} rw - cgroup cgroup rw,hugetlb"))
+    names = ("hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.rsvd.limit_in_bytes")
+    (tmp_path / "p").mkdir()
+    for name in (*names, "hugetlb.1GB.limit_in_bytes"):
+        (tmp_path / "p" / name).write_text("9223372036854771712\n")
+    want = Resources(hugepages=(("2MB", 4 * MIB), ("1GB", 0), ("64KB", 0)))
+    tree.ensure("/p", PodCgroup(path="/p", resources=want), lift=True)
+    values = {file.name: file.read_text() for file in (tmp_path / "p").iterdir()}
+    assert {name: int(values[name].split()[0]) for name in names} == dict.fromkeys(names, 4 * MIB)
+    assert values["hugetlb.1GB.limit_in_bytes"].startswith("0")

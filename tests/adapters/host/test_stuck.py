@@ -1,5 +1,6 @@
 """Calls on file systems that hang: decided by mountinfo, and tried on one that really hangs."""
 
+import asyncio
 import os
 import socket
 import time
@@ -119,3 +120,65 @@ async def test_a_dead_file_system_can_be_unmounted(
     for _ in range(2):
         await files.unmount(str(dead_mount))
         assert Kernel().mounts_below(str(tmp_path)) == ()
+
+
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+class Freezer:
+    """A place where not even SIGKILL ends a process, as in the middle of a dead NFS call."""
+
+    def __init__(self) -> None:
+        self.folder = FREEZER / f"nodeagent-test-{os.getpid()}"
+        self.folder.mkdir()
+
+    def hold_children(self) -> bool:
+        """Whether there were any to hold."""
+        tasks = Path("/proc/self/task").glob("*/children")
+        pids = [pid for task in tasks for pid in task.read_text().split()]
+        for pid in pids:
+            (self.folder / "cgroup.procs").write_text(pid)
+        (self.folder / "freezer.state").write_text("FROZEN")
+        return bool(pids)
+
+    def let_go(self) -> None:
+        (self.folder / "freezer.state").write_text("THAWED")
+
+
+@pytest.fixture
+def freezer() -> Iterator[Freezer]:
+    freezer = Freezer()
+    yield freezer
+    freezer.let_go()
+    for _ in range(100):
+        try:
+            freezer.folder.rmdir()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+
+
+@needs_fuse
+@pytest.mark.skipif(not FREEZER.is_dir(), reason="needs the freezer of cgroup v1")
+async def test_a_process_that_cannot_be_killed_is_left_behind_and_not_joined_by_more(
+    threads: Threads, dead_mount: Path, freezer: Freezer
+) -> None:
+    files = CarefulFiles(threads, Kernel(), deadline=0.5)
+    call = asyncio.create_task(files.kind(f"{dead_mount}/x"))
+    while True:
+        await asyncio.sleep(0.01)
+        if freezer.hold_children():
+            break
+    with pytest.raises(HostError, match="did not answer within"):
+        await call
+    with pytest.raises(HostError, match=r"has not answered for 0 s, and the process \d+ that"):
+        await files.kind(f"{dead_mount}/x")
+    freezer.let_go()
+    async with asyncio.timeout(5):
+        while True:
+            with pytest.raises(HostError) as caught:
+                await files.kind(f"{dead_mount}/x")
+            if "did not answer within" in str(caught.value):
+                return
+            await asyncio.sleep(0.02)

@@ -1,0 +1,75 @@
+"""The port over whatever tree: giving up on processes, and choosing the tree."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from nodeagent.adapters.cgroupfs.build import build_kubepods
+from nodeagent.adapters.cgroupfs.detect import Hierarchy, Layout
+from nodeagent.adapters.cgroupfs.kubepods import Kubepods
+from nodeagent.adapters.cgroupfs.teardown import Left
+from nodeagent.aio.threads import Threads
+from nodeagent.errors import HostError
+from nodeagent.model.ids import PodUid
+from nodeagent.model.launch import PodCgroup
+
+UID = PodUid("0f1e-22")
+
+
+class Undead:
+    """A tree whose processes survive `rounds` kills."""
+
+    def __init__(self, rounds: int, pids: tuple[int, ...]) -> None:
+        self.rounds, self.pids = rounds, pids
+        self.kills = 0
+
+    def ensure(self, path: str, cgroup: PodCgroup, *, lift: bool) -> None:
+        raise NotImplementedError
+
+    def remove(self, paths: Iterable[str]) -> Left:
+        return Left(folders=("/x",), pids=self.pids) if self.kills < self.rounds else Left()
+
+    def kill(self, left: Left) -> None:
+        self.kills += 1
+
+    def pods(self, parents: Iterable[str]) -> dict[PodUid, str]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("pids", "text"),
+    [((12, 13), "processes stay after 5 rounds of SIGKILL: 12, 13"), ((), "no process is in it")],
+)
+async def test_processes_that_survive_five_rounds_are_named(
+    pids: tuple[int, ...], text: str
+) -> None:
+    threads = Threads(1)
+    tree = Undead(9, pids)
+    with pytest.raises(HostError, match=text):
+        await Kubepods(tree, threads, pause=0.0).remove_pod(UID)
+    assert tree.kills == 5
+    patient = Undead(5, pids)
+    await Kubepods(patient, threads, pause=0.0).remove_pod(UID)
+    assert patient.kills == 5
+    threads.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("driver", ["cgroupfs", "systemd"])
+async def test_the_tree_is_that_of_the_host_and_the_runtimes_driver(
+    tmp_path: Path, version: int, driver: str
+) -> None:
+    mount = str(tmp_path)
+    hierarchy = Hierarchy(mount=mount, controllers=frozenset({"cpu"}))
+    layout = Layout(hierarchies=(hierarchy,)) if version == 1 else Layout(unified=mount)
+    folder = (
+        "own.slice/own-kubepods.slice/own-kubepods-pod0f1e_22.slice"
+        if driver == "systemd"
+        else f"own/kubepods/pod{UID}"
+    )
+    (tmp_path / folder).mkdir(parents=True)
+    threads = Threads(1)
+    cgroups = build_kubepods(layout, threads, driver=driver, root="/own")
+    assert await cgroups.list_pods() == {UID: f"/own/kubepods/pod{UID}"}
+    threads.close()
