@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 import structlog
 
 from nodeagent.adapters.cri.connect import Cri, open_cri
-from nodeagent.adapters.host.facts import read_machine
+from nodeagent.adapters.host import proc
+from nodeagent.adapters.host.facts import read_facts
 from nodeagent.adapters.host.files import HostPodFiles
 from nodeagent.adapters.host.records import PodRecords
 from nodeagent.adapters.probes.checks import ProbeChecks
@@ -57,6 +58,8 @@ PATIENCE = 5.0  # seconds that a component may take to end
 def run(settings: Settings) -> int:
     """Run the agent until it is told to stop; the exit code. Pods go on without it."""
     os.umask(0o022)
+    proc.lower_oom_score(settings.kubelet.oom_score_adj)
+    proc.raise_open_files(settings.kubelet.max_open_files)
     settings.paths.root.mkdir(parents=True, exist_ok=True, mode=0o750)
     asyncio.run(_run(settings))
     return 0
@@ -104,7 +107,7 @@ class _Engine:
         self._dirs = PodDirs(root=root, logs=str(settings.paths.pod_logs))
         self._files = HostPodFiles(self._dirs, threads)
         self._records = PodRecords(root, threads)
-        self._machine = read_machine(settings.paths.root)
+        self._host = read_facts(root)
         self._driver = Driver(settings, threads)
         self.journal = Journal(
             settings.paths.root / "events.jsonl", clock=self.clock, threads=threads
@@ -118,7 +121,7 @@ class _Engine:
         )
         self.keeper = NodeKeeper(
             runtime=cri.runtime,
-            facts=node_facts(settings, self._machine, cgroup_version=self._driver.version),
+            facts=node_facts(settings, self._host),
             on_change=self.workers.ring_all,
         )
         self.pulls = Pulls(
@@ -178,7 +181,7 @@ class _Engine:
             observer=self.observer,
             pulls=self.pulls,
             configs=configs,
-            gate=Gate(self._settings.agent.max_parallel_starts or 2 * self._machine.cpus),
+            gate=Gate(self._settings.agent.max_parallel_starts or 2 * self._host.cpus),
             forget_probes=self.probing.forget,
         )
 

@@ -10,7 +10,7 @@ from nodeagent.adapters.cgroupfs.kubepods import Kubepods, Tree
 from nodeagent.adapters.cgroupfs.v1 import V1Tree
 from nodeagent.adapters.cgroupfs.v2 import V2Tree
 from nodeagent.adapters.containerd.config import ContainerdSettings
-from nodeagent.adapters.host.facts import Machine
+from nodeagent.adapters.host.facts import HostFacts
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.manifests.directory import DirectorySource
@@ -114,38 +114,31 @@ class HostReader:
             return ""
 
 
-def node_facts(settings: Settings, machine: Machine, *, cgroup_version: int) -> NodeFacts:
+def node_facts(settings: Settings, host: HostFacts) -> NodeFacts:
     """What decisions may know of the node before the runtime has answered."""
-    pages = {f"hugepages-{size}": count for size, count in machine.huge_pages.items()}
-    capacity = {
-        "cpu": machine.cpus * 1000,
-        "memory": machine.memory_bytes,
-        "ephemeral-storage": machine.storage_bytes,
-        "pods": pod_capacity(settings, cpus=machine.cpus),
-        **pages,
-    }
+    capacity = {**host.capacity, "pods": pod_capacity(settings, cpus=host.cpus)}
     labels = {
         "kubernetes.io/hostname": settings.node.name,
         "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": machine.architecture,
+        "kubernetes.io/arch": host.architecture,
         "beta.kubernetes.io/os": "linux",
-        "beta.kubernetes.io/arch": machine.architecture,
+        "beta.kubernetes.io/arch": host.architecture,
         **settings.node.labels,
     }
     return NodeFacts(
         name=settings.node.name,
-        ips=settings.node.ips or ((machine.ip,) if machine.ip else ()),
+        ips=settings.node.ips or tuple(ip for ip in (host.ipv4, host.ipv6) if ip),
         labels=labels,
         capacity=capacity,
         allocatable=allocatable(settings, capacity),
-        cpus=machine.cpus,
-        page_sizes=tuple(machine.huge_pages),
-        cgroup_v2=cgroup_version == 2,
-        apparmor=machine.apparmor,
-        selinux=machine.selinux,
-        swap=machine.swap_limits,
-        swap_bytes=machine.swap_bytes,
-        throttle_paths=machine.throttle_paths,
+        cpus=host.cpus,
+        page_sizes=tuple(host.hugepages),
+        cgroup_v2=host.cgroup_version == 2,
+        apparmor=host.apparmor,
+        selinux=host.selinux,
+        swap=host.swap_limits,
+        swap_bytes=host.swap,
+        throttle_paths=host.throttle_paths,
         taints=tuple(
             v1.Taint(key=t.key, value=t.value or None, effect=t.effect.value)
             for t in settings.kubelet.register_with_taints
