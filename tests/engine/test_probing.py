@@ -257,7 +257,7 @@ async def test_a_thousand_probes_keep_their_times() -> None:
             pod = a_pod(f"u{number}", readinessProbe=a_probe())
             node.probing.watch(pod, [seen(f"c{number}")], "ip")
             await asyncio.sleep(0.0017)
-        await asyncio.sleep(60)
+        await asyncio.sleep(15)
         for asked in node.checks.asked.values():
             gaps = {round(b - a, 3) for a, b in itertools.pairwise(asked[1:])}
             assert gaps <= {0.999, 1.0, 1.001}

@@ -77,15 +77,23 @@ def decode_response(data: bytes) -> int:
 async def _ask(wire: Wire, check: GrpcCheck, authority: str) -> ProbeResult:
     """Serve grpcio one connection, which is the wire, and make the call over it."""
     name = f"nodeagent-probe-{os.getpid()}-{next(_numbers)}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as listener:
-        listener.bind(f"\0{name}")
-        listener.listen(1)
+    with _listener(name) as listener:
         async with asyncio.TaskGroup() as group:
             relay = group.create_task(_relay(listener, wire))
             try:
                 return await _call(f"unix-abstract:{name}", check, authority)
             finally:
                 relay.cancel()
+
+
+def _listener(name: str) -> socket.socket:
+    try:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    except OSError as error:
+        raise WireError(f"socket: {error}") from error
+    listener.bind(f"\0{name}")
+    listener.listen(1)
+    return listener
 
 
 async def _call(target: str, check: GrpcCheck, authority: str) -> ProbeResult:
@@ -100,11 +108,11 @@ async def _call(target: str, check: GrpcCheck, authority: str) -> ProbeResult:
         ("grpc.max_receive_message_length", 64 * 1024),
     )
     async with grpc.aio.insecure_channel(target, options=options) as channel:
-        health = channel.unary_unary(
-            _METHOD, request_serializer=encode_request, response_deserializer=decode_response
-        )
+        health = channel.unary_unary(_METHOD, request_serializer=bytes, response_deserializer=bytes)
         try:
-            status = await health(check.service)
+            status = decode_response(await health(encode_request(check.service)))
+        except ValueError as error:
+            return _failure(f"error: health rpc probe failed: answer: {error}")
         except grpc.aio.AioRpcError as error:
             code, details = error.code(), error.details() or ""
             if code is grpc.StatusCode.UNIMPLEMENTED:
@@ -119,7 +127,10 @@ async def _call(target: str, check: GrpcCheck, authority: str) -> ProbeResult:
 async def _relay(listener: socket.socket, wire: Wire) -> None:
     """Carry bytes both ways until cancelled or until the server closes."""
     loop = asyncio.get_running_loop()
-    inner, _ = await loop.sock_accept(listener)
+    try:
+        inner, _ = await loop.sock_accept(listener)
+    except OSError:
+        return  # no more files: the call ends at its deadline
 
     async def outward() -> None:
         with suppress(WireError, OSError):

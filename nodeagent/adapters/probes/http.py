@@ -105,7 +105,7 @@ def _failure(output: str, *, timed_out: bool = False) -> ProbeResult:
 
 async def _fetch(place: Place, check: HttpCheck, agent: str, stage: _Stage) -> _Reply:
     """The answer to the request, redirects on the same host followed."""
-    first, host = place.host, given_host(check.headers)
+    first, host = place.host.lower(), given_host(check.headers)
     for _ in range(MAX_REDIRECTS):
         stage.dialled = place.authority
         request = request_bytes(place, check.headers, agent, host)
@@ -118,7 +118,7 @@ async def _fetch(place: Place, check: HttpCheck, agent: str, stage: _Stage) -> _
             onward = None
             if head.status in _FOLLOWED and location:
                 onward = _follow(place, location)
-            if onward is None or onward.host != first:
+            if onward is None or onward.host.lower() != first:
                 stage.in_body = True
                 return await _receive_body(wire, head, rest)
         finally:

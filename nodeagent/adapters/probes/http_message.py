@@ -20,6 +20,7 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PATH_SAFE = "/!$&'()*+,;=:@-._~%[]"
 _QUERY_SAFE = _PATH_SAFE + '?"<>\\^`{|}'
 _CHUNK_LINE_LIMIT = 4096
+_MOST_DIGITS = 18
 _OWN_HEADERS = {"Host", "Content-Length", "Transfer-Encoding", "Trailer", "Connection"}
 _ONCE = {"User-Agent"}
 
@@ -146,7 +147,7 @@ class Body:
         self._chunked = head.get("transfer-encoding").lower() == "chunked"
         length = head.get("content-length")
         if not self._chunked and length:
-            if not (length.isascii() and length.isdigit()):
+            if not (length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS):
                 raise BadMessage(f'bad Content-Length "{length[:32]}"')
             self._left = int(length)
         self._check()

@@ -90,7 +90,7 @@ def _family(first: _Process, inside: dict[int, _Process]) -> list[_Process]:
 
 
 def _kill(pid: int) -> bool:
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
         return True
     return False

@@ -39,7 +39,11 @@ class Wire:
         """Connect to the first address of `host` that answers. WireError if none does."""
         failure = WireError(f"dial tcp: lookup {host}: no such host")
         for family, address in await _resolve(host, port):
-            wire = cls(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+            try:
+                wire = cls(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+            except OSError as error:  # no more files, or no IPv6 here
+                failure = WireError(f"dial tcp: socket: {_words(error)}")
+                continue
             try:
                 await wire._connect(address)
                 if tls is not None:
@@ -102,9 +106,12 @@ class Wire:
 
     async def _handshake(self, context: ssl.SSLContext, host: str) -> None:
         name = None if _numeric(host, 0) else host
-        secure = context.wrap_socket(
-            self._sock, do_handshake_on_connect=False, server_hostname=name
-        )
+        try:
+            secure = context.wrap_socket(
+                self._sock, do_handshake_on_connect=False, server_hostname=name
+            )
+        except (OSError, ValueError) as error:
+            raise WireError(f"tls: {error}") from error
         self._sock = secure
         looked = False
         while True:

@@ -53,6 +53,7 @@ async def health(
 @pytest.mark.parametrize(
     ("service", "outcome", "says"),
     [
+        ("odd", Outcome.FAILURE, "error: health rpc probe failed: answer: number is cut short"),
         ("", Outcome.SUCCESS, "service healthy"),
         ("db", Outcome.FAILURE, 'service unhealthy (responded with "NOT_SERVING")'),
         ("new", Outcome.FAILURE, 'service unhealthy (responded with "9")'),
@@ -61,6 +62,7 @@ async def health(
 )
 async def test_only_serving_is_a_success(service: str, outcome: Outcome, says: str) -> None:
     answers = {b"": b"\x08\x01", b"\x0a\x02db": b"\x08\x02", b"\x0a\x03new": b"\x08\x09"}
+    answers[b"\x0a\x03odd"] = b"\x08"
     async with health(answers) as (port, agents):
         result = await probe_grpc(GrpcCheck(port=port, service=service), LOCAL, limit=5)
         assert agents[0].startswith("kube-probe/1.36")

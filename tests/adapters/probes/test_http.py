@@ -1,6 +1,8 @@
 """HTTP probes against real local servers, hostile ones included."""
 
 import asyncio
+import random
+import resource
 import ssl
 import time
 from pathlib import Path
@@ -326,3 +328,51 @@ async def test_a_hook_has_worked_whatever_the_status() -> None:
     assert reply.error == ""
     gone = await HttpHooks().get(HttpCheck(port=server.port), LOCAL)
     assert "connection refused" in gone.error
+
+
+async def test_redirects_to_the_same_name_in_other_letters_and_to_other_schemes() -> None:
+    async with serving(answer(OK)) as goal:
+        moved = f"HTTP/1.1 302 Found\r\nLocation: //LOCALHOST:{goal.port}/\r\n\r\n".encode()
+        async with serving(answer(moved)) as server:
+            check = HttpCheck(port=server.port, host="localhost")
+            assert (await probe_http(check, "", limit=5)).outcome is Outcome.SUCCESS
+    for location, outcome in (
+        ("ftp://127.0.0.1/x", Outcome.WARNING),
+        ("http://127.0.0.1:99999/", Outcome.FAILURE),
+        ("http://[::1/", Outcome.FAILURE),
+    ):
+        moved = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode()
+        async with serving(answer(moved)) as server:
+            result = await probe_http(HttpCheck(port=server.port), LOCAL, limit=5)
+        assert result.outcome is outcome, (location, result)
+
+
+async def test_too_many_interim_answers_are_a_failure() -> None:
+    async with serving(answer(b"HTTP/1.1 102 Wait\r\n\r\n" * 20 + OK)) as server:
+        result = await probe_http(HttpCheck(port=server.port), LOCAL, limit=5)
+    assert "too many 1xx" in result.output
+
+
+async def test_without_a_free_file_a_probe_fails_and_the_agent_goes_on() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    await probe_http(HttpCheck(port=1), LOCAL, limit=1)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        result = await probe_http(HttpCheck(port=1), LOCAL, limit=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert result.outcome is Outcome.FAILURE
+    assert "too many open files" in result.output
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_no_bytes_a_server_sends_can_do_more_than_fail(seed: int) -> None:
+    chance = random.Random(seed)
+    good = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nLocation: /\r\nX: y\r\n\r\nhello"
+    data = bytearray(good)
+    for _ in range(chance.randrange(1, 8)):
+        at = chance.randrange(len(data))
+        data[at : at + chance.randrange(4)] = chance.randbytes(chance.randrange(4))
+    async with serving(answer(bytes(data))) as server:
+        result = await probe_http(HttpCheck(port=server.port), LOCAL, limit=1)
+    assert result.outcome in Outcome
