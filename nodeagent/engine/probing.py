@@ -102,8 +102,8 @@ class Probing:
 
         `containers` are newest first, `ip` is the pod's address ("" while it has none). Call it on
         every look: nothing happens where nothing changed. `ending`: the pod is being stopped for
-        whatever reason. A container without probes is not in the answer. Does not call the
-        listener for what it returns.
+        whatever reason. A container without probes is not in the answer. The listener is not
+        called: whoever calls this takes `memory` afterwards.
         """
         seat = self._pods.get(pod.uid)
         if seat is None:
@@ -113,13 +113,10 @@ class Probing:
             return seat.health
         if seat.desired is not pod:
             self._read_specs(seat, pod)
-        before = seat.memory()
         seat.desired, seat.seen, seat.ip = pod, seen, ip
         for name, probes in seat.by_container.items():
             newest = next((c for c in containers if c.name == name), None)
             self._see(seat, name, probes, newest, ending=seen[1])
-        if seat.memory() != before:
-            self._listener.memory_changed(pod.uid)
         return seat.health
 
     def forget(self, uid: PodUid) -> None:
