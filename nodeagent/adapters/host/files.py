@@ -85,20 +85,8 @@ class HostPodFiles:
         where a volume still holds files, for volumes are never emptied here.
         """
         pod = self._pod(uid)
-        await self._threads.run(_refuse_mounts, pod)
-        if log_directory:
-            log_directory = self._inside_logs(log_directory)
-            await self._remove(log_directory)
-            await self._threads.run(_remove_links, self._dirs.container_links, log_directory)
-        for name in await self._threads.run(_removal_order, pod):
-            await self._remove(f"{pod}/{name}", files=name not in _VOLUME_FOLDERS)
-        await self._remove(pod)
-
-    async def _remove(self, path: str, *, files: bool = True) -> None:
-        def turn() -> bool:
-            return remove_tree(path, until=time.monotonic() + _TURN, files=files)
-
-        while not await self._threads.run(turn):
+        logs = self._inside_logs(log_directory) if log_directory else ""
+        while not await self._threads.run(_remove_pod, pod, logs, self._dirs.container_links):
             pass
 
     def _pod(self, uid: PodUid) -> str:
@@ -259,6 +247,20 @@ def _remove_log(path: str, container_id: str, dirs: PodDirs) -> None:
         if len(owner) == 3:
             link = _link_name(owner[1], owner[0], container, container_id)
             Path(f"{dirs.container_links}/{link}").unlink(missing_ok=True)
+
+
+def _remove_pod(pod: str, logs: str, links: str) -> bool:
+    """One turn of removing everything; False while something is left. Begins anew each turn."""
+    until = time.monotonic() + _TURN
+    _refuse_mounts(pod)
+    if logs:
+        if not remove_tree(logs, until=until):
+            return False
+        _remove_links(links, logs)
+    return all(
+        remove_tree(f"{pod}/{name}", until=until, files=name not in _VOLUME_FOLDERS)
+        for name in _removal_order(pod)
+    ) and remove_tree(pod, until=until)
 
 
 def _remove_links(links: str, log_directory: str) -> None:

@@ -1,14 +1,16 @@
-"""The port over whatever tree: giving up on processes, and choosing the tree."""
+"""The port over whatever tree: giving up on processes, and one spelling of paths."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from nodeagent.adapters.cgroupfs.build import build_kubepods
 from nodeagent.adapters.cgroupfs.detect import Hierarchy, Layout
 from nodeagent.adapters.cgroupfs.kubepods import Kubepods
+from nodeagent.adapters.cgroupfs.systemd import SystemdTree, connect
 from nodeagent.adapters.cgroupfs.teardown import Left
+from nodeagent.adapters.cgroupfs.v1 import V1Tree
+from nodeagent.adapters.cgroupfs.v2 import V2Tree
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
@@ -57,12 +59,13 @@ async def test_processes_that_survive_five_rounds_are_named(
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("driver", ["cgroupfs", "systemd"])
-async def test_the_tree_is_that_of_the_host_and_the_runtimes_driver(
+async def test_pods_are_listed_by_the_same_paths_whatever_version_and_driver(
     tmp_path: Path, version: int, driver: str
 ) -> None:
     mount = str(tmp_path)
     hierarchy = Hierarchy(mount=mount, controllers=frozenset({"cpu"}))
-    layout = Layout(hierarchies=(hierarchy,)) if version == 1 else Layout(unified=mount)
+    inner = V1Tree(Layout(hierarchies=(hierarchy,))) if version == 1 else V2Tree(mount)
+    tree = SystemdTree(inner, version, connect) if driver == "systemd" else inner
     folder = (
         "own.slice/own-kubepods.slice/own-kubepods-pod0f1e_22.slice"
         if driver == "systemd"
@@ -70,6 +73,7 @@ async def test_the_tree_is_that_of_the_host_and_the_runtimes_driver(
     )
     (tmp_path / folder).mkdir(parents=True)
     threads = Threads(1)
-    cgroups = build_kubepods(layout, threads, driver=driver, root="/own")
-    assert await cgroups.list_pods() == {UID: f"/own/kubepods/pod{UID}"}
+    assert await Kubepods(tree, threads, root="/own").list_pods() == {
+        UID: f"/own/kubepods/pod{UID}"
+    }
     threads.close()
