@@ -143,7 +143,8 @@ def _make_dir(path: str, mode: int) -> None:
         _make_dir(path.rpartition("/")[0], mode)
         _make_dir(path, mode)
         return
-    os.chmod(path, mode)  # noqa: PTH101
+    if os.stat(path).st_mode & 0o7777 != mode:  # noqa: PTH116
+        os.chmod(path, mode)  # noqa: PTH101
 
 
 def _write_in_place(path: str, data: bytes) -> None:
@@ -276,13 +277,26 @@ def _remove_links(links: str, log_directory: str) -> None:
 
 
 def _refuse_mounts(pod: str) -> None:
+    """Look for mounts where there can be some. The kernel takes long to list a node's mounts, and
+    after volumes are torn down there is nothing to look for; deleting enters no mount anyway.
+    """
     with translated("read mounts", pod):
+        if not any(_has_entries(f"{pod}/{name}") for name in _VOLUME_FOLDERS):
+            return
         mounted = [mount.point for mount in mounts_below(pod)]
     if mounted:
         named = ", ".join(mounted[:5]) + (", ..." if len(mounted) > 5 else "")
         raise HostError(
             op="remove pod folders", target=pod, detail=f"still mounted, unmount first: {named}"
         )
+
+
+def _has_entries(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except FileNotFoundError:
+        return False
 
 
 def _removal_order(pod: str) -> list[str]:

@@ -59,9 +59,17 @@ class EmptyDir:
         """Folder and contents are gone; what is mounted below is unmounted, never entered."""
         # Without the marker a volume that was half removed is made anew, should it come to that.
         await self._files.remove_tree(place.meta)
-        for point in await self._threads.run(self._kernel.mounts_below, place.path):
-            await self._files.unmount(point)
-        await self._files.remove_tree(place.path)
+        await self._threads.run(self._unmount_own, place.path)
+        try:
+            await self._files.remove_tree(place.path)
+        except HostError:  # somebody else's mounts may lie in it
+            for point in await self._threads.run(self._kernel.mounts_below, place.path):
+                await self._files.unmount(point)
+            await self._files.remove_tree(place.path)
+
+    def _unmount_own(self, path: str) -> None:
+        if self._kernel.is_mount(path):
+            self._kernel.unmount(path)
 
     def _mount_of(self, pod: DesiredPod, source: v1.EmptyDirVolumeSource) -> tuple[str, str]:
         """File system and options; "" for a plain folder."""

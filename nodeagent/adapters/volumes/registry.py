@@ -1,5 +1,6 @@
 """All kinds of volumes behind one door: an ordered list of plugins, and what is on disk."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -114,6 +115,8 @@ class VolumeRegistry:
     async def _remove_subpaths(self, folder: str) -> None:
         """Before the volumes they show: a volume whose part is mounted elsewhere stays busy."""
         top = f"{folder}/{FOLDER_NAME}"
+        if not await self._threads.run(os.path.isdir, top):
+            return
         try:
             for point in await self._threads.run(self._kernel.mounts_below, top):
                 await self._files.unmount(point)
