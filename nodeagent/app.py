@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import structlog
@@ -31,7 +32,7 @@ from nodeagent.engine.configs import Configs
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.gate import Gate
 from nodeagent.engine.hooks import Hooks
-from nodeagent.engine.journal import Journal
+from nodeagent.engine.journal import Journal, tell_problems
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.observe import Observer
 from nodeagent.engine.probing import Probing
@@ -42,6 +43,7 @@ from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.worker import WorkerTools
 from nodeagent.engine.workers import Workers
+from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.node import PodDirs
@@ -141,6 +143,7 @@ class _Engine:
         )
         self._tools = self._make_tools()
         self.sources: Sources | None = None
+        self._problems: tuple[Problem, ...] = ()
 
     # --- what probing tells -----------------------------------------------------------------
 
@@ -194,10 +197,10 @@ class _Engine:
         self.workers.restore(records)
         self.workers.equip(self._worker_tools())
         self.workers.on_forgotten = self._forgotten
-        previous = [m.pod for m in records if not m.pod.deleting]
+        previous = [m.pod for m in records if m.ending is None and not m.pod.deleting]
         self.sources = Sources(
             pod_sources(self._settings, self._threads, previous),
-            on_change=lambda desired, _: self.state.want(desired),
+            on_change=self._take_wishes,
             previous=previous,
         )
 
@@ -247,6 +250,13 @@ class _Engine:
         api = LocalApi(view, path=self._settings.paths.socket)
         self.publisher.listen(lambda _: api.notify())
         return api
+
+    def _take_wishes(
+        self, desired: Mapping[PodUid, DesiredPod], problems: tuple[Problem, ...]
+    ) -> None:
+        tell_problems(self.journal, problems, known=self._problems, node=self._settings.node.name)
+        self._problems = problems
+        self.state.want(desired)
 
     def _forgotten(self, memory: PodMemory) -> None:
         self.probing.forget(memory.pod.uid)

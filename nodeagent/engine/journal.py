@@ -11,9 +11,11 @@ import msgspec
 
 from nodeagent.aio.bell import Bell
 from nodeagent.aio.threads import Threads
-from nodeagent.engine.ports import Clock
+from nodeagent.engine.ports import Clock, Recorder
 from nodeagent.logs import get_logger
+from nodeagent.model.desired import Problem
 from nodeagent.model.events import EventType, SeenEvent, Subject
+from nodeagent.model.ids import PodUid
 
 log = get_logger()
 
@@ -193,3 +195,23 @@ def _rewrite(path: Path, events: Iterable[SeenEvent]) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def tell_problems(
+    recorder: Recorder, problems: Iterable[Problem], *, known: Iterable[Problem], node: str
+) -> None:
+    """An event for each manifest that is newly not used: about its pod, else about the node."""
+    before = set(known)
+    for problem in problems:
+        if problem in before:
+            continue
+        namespace, _, name = problem.pod.partition("/")
+        subject = (
+            Subject(name=name, namespace=namespace)
+            if name
+            else Subject(kind="Node", name=node, uid=PodUid(node))
+        )
+        place = (
+            f"{problem.origin}:{problem.line}:{problem.column}" if problem.line else problem.origin
+        )
+        recorder.event(subject, EventType.WARNING, problem.reason, f"{place}: {problem.message}")

@@ -9,6 +9,7 @@ import msgspec
 from nodeagent.errors import SettingsError
 
 MOST_NODES = 100_000  # an alias bomb unfolds to far more; a real file has hundreds
+MOST_LEVELS = 100
 _TEXT_TAGS = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"})
 
 
@@ -112,6 +113,28 @@ def parse(text: str, source: str) -> tuple[list[Branch], list[SettingsWarning]]:
     return _Reader(text, source).read()
 
 
+def _bounded(base: Any, source: str) -> Any:
+    """The loader, refusing what is nested so deep that the C composer would overrun its stack."""
+    depth = 0
+
+    def descend(self: Any, parent: Any, index: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MOST_LEVELS:
+            line = parent.start_mark.line + 1 if parent is not None else 0
+            raise SettingsError(
+                op="read",
+                target=str(Place(source, line)),
+                detail=f"it is nested deeper than {MOST_LEVELS} levels",
+            )
+
+    def ascend(self: Any) -> None:
+        nonlocal depth
+        depth -= 1
+
+    return type("_Bounded", (base,), {"descend_resolver": descend, "ascend_resolver": ascend})
+
+
 class _Reader:
     def __init__(self, text: str, source: str) -> None:
         yaml = importlib.import_module("yaml")
@@ -121,7 +144,7 @@ class _Reader:
         self._left = MOST_NODES
         self._warnings: list[SettingsWarning] = []
         try:
-            self._loader: Any = base(text)
+            self._loader: Any = _bounded(base, source)(text)
         except self._errors as error:
             raise self._broken(error) from error
 

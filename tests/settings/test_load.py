@@ -2,7 +2,9 @@
 
 import pytest
 
+from nodeagent.errors import SettingsError
 from nodeagent.settings import BackOff
+from nodeagent.settings.tree import parse
 from tests.settings.machine import AGENT, Machine
 
 
@@ -192,3 +194,8 @@ def test_our_own_settings_stand_in_a_second_document_or_a_drop_in(machine: Machi
     assert settings.kubelet.max_pods == 5
     assert (settings.agent.audit_period, settings.agent.max_parallel_starts) == (30.0, 8)
     assert settings.back_off == BackOff(initial=1.0, max=20.0, reset=60.0)
+
+
+def test_a_configuration_nested_without_end_is_refused() -> None:
+    with pytest.raises(SettingsError, match="nested deeper than 100 levels"):
+        parse("[" * 100_000, "deep.yaml")
