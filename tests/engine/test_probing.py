@@ -415,6 +415,26 @@ async def test_a_timeout_on_a_calm_node_counts_and_pressure_is_read_for_nothing_
         assert node.health().failed == "Liveness"
 
 
+async def test_a_timeout_that_we_noticed_late_ourselves_does_not_count() -> None:
+    async with running() as node:
+        node.checks.took["c1"], node.checks.overrun = 5.0, 0.5
+        pod = a_pod(livenessProbe=a_probe(periodSeconds=2, failureThreshold=1))
+        node.probing.watch(pod, [seen()], "ip")
+        await asyncio.sleep(1.9)
+        assert node.notes.reasons() == ["ProbeInconclusive"]
+        assert node.notes.events[0][3].endswith("the agent itself was late by 0.50 s")
+
+
+async def test_errors_of_quick_tries_are_not_told() -> None:
+    async with running(ProbeRules()) as node:
+        node.checks.answers["c1"] = BROKEN
+        pod = a_pod(readinessProbe=a_probe(periodSeconds=10))
+        node.probing.watch(pod, [seen(started_at=1100.0)], "ip")
+        await asyncio.sleep(5)
+        assert len(node.checks.asked["c1"]) > 100
+        assert node.notes.reasons() == ["Unhealthy"]
+
+
 async def test_counters_tell_what_the_metrics_need() -> None:
     async with running() as node:
         node.checks.answers["c1"] = lambda at: NO if at > 103.5 else YES

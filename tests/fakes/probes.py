@@ -33,6 +33,7 @@ class FakeChecks:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.took: dict[str, float] = {}
+        self.overrun = 0.0  # how late a passed deadline is noticed
         self.asked: dict[str, list[float]] = defaultdict(list)
         self.now = self.most = self.ended = 0
 
@@ -45,6 +46,7 @@ class FakeChecks:
             took = self.took.get(target.container_id, 0.0)
             await asyncio.sleep(min(took, limit))
             if took > limit:
+                await asyncio.sleep(self.overrun)
                 return LATE
             answer = self.answers.get(target.container_id, YES)
             return answer if isinstance(answer, ProbeResult) else answer(at)
