@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("nodeagent.cli.why:why", "Say why a pod is as it is, and what comes next."),
     "validate": ("nodeagent.cli.validate:validate", "Check manifest files, without an agent."),
     "config": ("nodeagent.cli.config:config", "Check or show the configuration."),
+    "doctor": ("nodeagent.cli.doctor:doctor", "Check this machine, with a fix for each finding."),
 }
 
 
