@@ -50,7 +50,7 @@ def container_status(view: View, kind: Kind, spec: v1.Container) -> v1.Container
         ready=False,
         started=False,
         state=_state(view, newest, before),
-        lastState=_state(view, records[1], None) if len(records) > 1 else _kept_last(before),
+        lastState=_last(view, records[1:]) or _kept_last(before),
         volumeMounts=_volume_mounts(spec, newest),
         resources=spec.resources,
         allocatedResources=(spec.resources.requests if spec.resources else None) or None,
@@ -58,6 +58,11 @@ def container_status(view: View, kind: Kind, spec: v1.Container) -> v1.Container
     )
     status = _held_back(view, kind, spec, newest, status)
     return _with_health(view, kind, spec, newest, status)
+
+
+def _last(view: View, older: tuple[SeenContainer, ...]) -> v1.ContainerState | None:
+    ended = next((c for c in older if c.phase is Phase.EXITED), None)
+    return None if ended is None else v1.ContainerState(terminated=terminated_state(view, ended))
 
 
 def _container_id(view: View, seen: SeenContainer) -> str:

@@ -22,7 +22,9 @@ def ending_due(memory: PodMemory, *, now: float) -> Ending | None:
     asked = _asked(memory, now=now)
     if asked is None:
         return memory.ending
-    return asked if memory.ending is None else _nearer(memory.ending, asked, now=now)
+    if memory.ending is None:
+        return asked
+    return _nearer(memory.ending, asked, now=now, torn_down=memory.torn_down)
 
 
 def _asked(memory: PodMemory, *, now: float) -> Ending | None:
@@ -42,14 +44,15 @@ def _asked(memory: PodMemory, *, now: float) -> Ending | None:
     return None
 
 
-def _nearer(present: Ending, asked: Ending, *, now: float) -> Ending:
-    """A delete of a pod that already ends keeps the nearer deadline and becomes a delete."""
+def _nearer(present: Ending, asked: Ending, *, now: float, torn_down: bool) -> Ending:
+    """A delete of a pod that already ends keeps the nearer deadline and becomes a delete.
+
+    Where nothing of the pod is left, the new grace is only shown.
+    """
     left = max(present.deadline_at - now, 0.0)
     if present.why is EndWhy.DELETED and asked.grace >= left:
         return present
-    grace = min(asked.grace, left) if present.why is EndWhy.DELETED else asked.grace
-    if present.why is not EndWhy.DELETED and present.why is not EndWhy.FINISHED:
-        grace = min(grace, left) if left > 0 else grace
+    grace = asked.grace if torn_down else min(asked.grace, left)
     return Ending(why=asked.why, at=now, grace=grace, message=present.message)
 
 

@@ -7,7 +7,7 @@ from nodeagent.core.containers import Kind, each_container, find_container
 from nodeagent.core.hashing import spec_hash
 from nodeagent.core.plan_init import next_init
 from nodeagent.core.plan_sandbox import judge_sandbox, plan_new_sandbox
-from nodeagent.core.plan_start import Wanted, start_or_wait
+from nodeagent.core.plan_start import Wanted, backoff_of, start_or_wait
 from nodeagent.core.plan_teardown import plan_teardown
 from nodeagent.core.restart import Decision, restart_decision
 from nodeagent.model.actions import (
@@ -22,7 +22,7 @@ from nodeagent.model.actions import (
     StopOne,
     StopWhy,
 )
-from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory import Backoff, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer, SeenSandbox
 
@@ -42,8 +42,9 @@ def plan_pod(memory: PodMemory, seen: ObservedPod, *, rules: NodeRules, now: flo
     if not verdict.keep:
         return plan_new_sandbox(memory, seen, verdict, rules=rules, now=now)
     assert seen.sandbox is not None
-    if _asks_for_restart_all(memory, seen, seen.sandbox):
-        return Plan(restart_all=RestartAll.BEGIN)
+    asking = _asking_for_restart_all(memory, seen, seen.sandbox, rules=rules, now=now)
+    if asking:
+        return Plan(restart_all=RestartAll.BEGIN, backoffs=asking)
     return _plan_containers(memory, seen, seen.sandbox, rules=rules, now=now)
 
 
@@ -135,7 +136,7 @@ def _reason_to_kill(
     name, grace = container.name, grace_of(memory)
     if running.phase is Phase.UNKNOWN:
         message = f"Container {name} is in unknown state, try killing it before restart"
-        return StopWhy.SPEC_CHANGED, message, MIN_GRACE
+        return StopWhy.UNKNOWN, message, MIN_GRACE
     checked = kind in (Kind.REGULAR, Kind.SIDECAR)
     if checked and running.spec_hash and running.spec_hash != spec_hash(container):
         message = f"Container {name} definition changed, will be restarted"
@@ -158,7 +159,11 @@ def grace_of(memory: PodMemory) -> float:
     return MIN_GRACE if grace is None else float(grace)
 
 
-def _asks_for_restart_all(memory: PodMemory, seen: ObservedPod, box: SeenSandbox) -> bool:
+def _asking_for_restart_all(
+    memory: PodMemory, seen: ObservedPod, box: SeenSandbox, *, rules: NodeRules, now: float
+) -> dict[str, Backoff]:
+    """Containers whose end asks for it and whose back-off is over, with their next back-off."""
+    asking = {}
     newest = _newest(tuple(c for c in seen.containers if c.sandbox_id == box.id))
     for kind, container in each_container(memory.pod.spec):
         old = newest.get(container.name)
@@ -167,9 +172,13 @@ def _asks_for_restart_all(memory: PodMemory, seen: ObservedPod, box: SeenSandbox
         decision = restart_decision(
             memory.pod.spec, kind, container, exit_code=old.exit_code, reason=old.reason
         )
-        if decision is Decision.RESTART_ALL:
-            return True
-    return False
+        if decision is not Decision.RESTART_ALL:
+            continue
+        item = Wanted(kind=kind, container=container, here=old)
+        until, after = backoff_of(memory, seen, item, rules=rules, now=now)
+        if until <= now and after is not None:
+            asking[container.name] = after
+    return asking
 
 
 def _plan_restart_all(seen: ObservedPod) -> Plan:
@@ -203,7 +212,8 @@ def _sweep(memory: PodMemory, seen: ObservedPod, box: SeenSandbox) -> list[Actio
         kept[container.name] = rank + 1
         newest = seen.newest(container.name)
         allowed = 2 if newest is not None and newest.phase is not Phase.EXITED else 1
-        if rank >= allowed and container.phase in (Phase.EXITED, Phase.CREATED):
+        stale = container.phase is Phase.CREATED and rank > 0
+        if stale or (rank >= allowed and container.phase is Phase.EXITED):
             sweep.append(RemoveContainer(id=container.id, name=container.name, with_logs=True))
         elif container.sandbox_id in left:
             left[container.sandbox_id] += 1

@@ -35,7 +35,7 @@ def start_or_wait(
     trouble = memory.troubles.get(name)
     if trouble is not None and trouble.retry_at > now:
         return Step(wake_at=trouble.retry_at)
-    held_until, backoff = _backoff(memory, seen, wanted, rules=rules, now=now)
+    held_until, backoff = backoff_of(memory, seen, wanted, rules=rules, now=now)
     if held_until > now:
         return Step(wake_at=held_until)
     count = next_restart_count(memory, seen, wanted)
@@ -47,9 +47,10 @@ def start_or_wait(
         if wanted.here.spec_hash == spec_hash(wanted.container):
             adopt = wanted.here.id
             count = wanted.here.restart_count
+    used = max((c.attempt for c in seen.all_of(name)), default=-1)
     start = StartContainer(
         name=name,
-        attempt=max(count, memory.attempts.get(name, 0)),
+        attempt=max(count, memory.attempts.get(name, 0), used + 1),
         restart_count=count,
         backoff=backoff,
         adopt=adopt,
@@ -71,7 +72,7 @@ def _image_step(memory: PodMemory, name: str, count: int, *, now: float) -> Step
     return Step(actions=(EnsureImage(name=name, attempt=count),))
 
 
-def _backoff(
+def backoff_of(
     memory: PodMemory, seen: ObservedPod, wanted: Wanted, *, rules: NodeRules, now: float
 ) -> tuple[float, Backoff | None]:
     """Until when the last exit holds the start, and what to remember when it is answered."""

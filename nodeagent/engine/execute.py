@@ -101,7 +101,7 @@ class Executor:
     async def _take_away(self, action: Action, memory: PodMemory, seen: ObservedPod) -> PodMemory:
         match action:
             case StopSandbox():
-                return await self._stop_sandbox(action.id, memory)
+                return await self._stop_sandbox(action.id, memory, seen)
             case RemoveSandbox():
                 await self._tools.sandboxes.remove_sandbox(action.id)
                 self._tools.observer.forget(memory.pod.uid, (action.id,))
@@ -168,7 +168,6 @@ class Executor:
             await self._start(id_, kind, container, memory)
             await self._tools.observer.look_container(memory.pod.uid, id_)
         await self._tools.configs.link_log(memory.pod, container.name, id_, action.restart_count)
-        await self._post_start(id_, container, memory, seen)
         return memory
 
     async def _create(
@@ -204,14 +203,20 @@ class Executor:
             raise
         self._container_event(memory, kind, container.name, "Started", "Container started")
 
-    async def _post_start(
-        self,
-        id_: ContainerId,
-        container: v1.Container,
-        memory: PodMemory,
-        seen: ObservedPod,
-    ) -> None:
+    async def look(self, uid: PodUid) -> None:
+        """Look at the whole pod now. CriError where the runtime does not answer."""
+        await self._tools.observer.look(uid)
+
+    async def post_start(self, name: str, memory: PodMemory, seen: ObservedPod) -> None:
+        """Run the hook of a container that was just started, if it has one.
+
+        HookFailed says that it failed, and the container has been stopped for it.
+        """
         tools, pod = self._tools, memory.pod
+        known, newest = find_container(pod.spec, name), seen.newest(name)
+        if known is None or newest is None:
+            return
+        (_, container), id_ = known, newest.id
         if container.lifecycle is None or container.lifecycle.postStart is None:
             return
         ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""
@@ -235,10 +240,6 @@ class Executor:
     async def _stop_containers(
         self, action: StopContainers, memory: PodMemory, seen: ObservedPod
     ) -> PodMemory:
-        replaced = dict(memory.replaced)
-        for stop in action.stops:
-            if stop.why in (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR):
-                replaced[stop.name] = stop.id
         try:
             await self._stopper.stop(action, memory.pod, seen)
         finally:
@@ -246,12 +247,15 @@ class Executor:
                 self._tools.observer.look_soon(memory.pod.uid, stop.id)
         for stop in action.stops:
             await self._tools.observer.look_container(memory.pod.uid, stop.id)
-        return msgspec.structs.replace(memory, replaced=replaced)
+        return memory
 
-    async def _stop_sandbox(self, sandbox: SandboxId, memory: PodMemory) -> PodMemory:
+    async def _stop_sandbox(
+        self, sandbox: SandboxId, memory: PodMemory, seen: ObservedPod
+    ) -> PodMemory:
         await self._tools.sandboxes.stop_sandbox(sandbox)
         await self._tools.observer.look_sandbox(memory.pod.uid, sandbox)
-        stopped = (*memory.stopped_sandboxes[-8:], sandbox)
+        known = {box.id for box in seen.sandboxes}
+        stopped = (*(s for s in memory.stopped_sandboxes if s in known and s != sandbox), sandbox)
         return msgspec.structs.replace(memory, stopped_sandboxes=stopped)
 
     async def _remove_container(
@@ -275,6 +279,7 @@ class Executor:
     async def _forget(self, memory: PodMemory) -> None:
         tools = self._tools
         tools.pulls.forget(memory.pod.uid)
+        tools.forget_probes(memory.pod.uid)
         log_directory = tools.configs.log_directory(memory.pod)
         await tools.files.remove_pod_dirs(memory.pod.uid, log_directory)
 

@@ -61,8 +61,12 @@ class Observer:
         """Watch for ever."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self._follow_events(), name="runtime-events")
-            group.create_task(self._audit_forever(), name="audit")
+            try:
+                group.create_task(self._follow_events(), name="runtime-events")
+                group.create_task(self._audit_forever(), name="audit")
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
 
     # --- asked by workers -------------------------------------------------------------------
 
@@ -364,8 +368,9 @@ async def _limited(uid: PodUid) -> AsyncIterator[None]:
         raise CriUnavailable(op="look at pod", target=uid, detail=detail) from error
 
 
-def _newest_first(seen: SeenContainer | SeenSandbox) -> tuple[float, int]:
-    return (-seen.created_at, -seen.attempt)
+def _newest_first(seen: SeenContainer | SeenSandbox) -> tuple[int, float]:
+    """By attempt: what was asked for earlier and made later is not the newest."""
+    return (-seen.attempt, -seen.created_at)
 
 
 def _outline(pod: ObservedPod | None) -> tuple[frozenset[tuple[str, str]], ...]:

@@ -10,7 +10,13 @@ from nodeagent.core.containers import Kind, field_path
 from nodeagent.core.images import normalize_image
 from nodeagent.core.times import short_duration
 from nodeagent.engine.ports import Clock, Images, Recorder
-from nodeagent.errors import AgentError, ImageError, ImageInspectFailed, ImageNeverPresent
+from nodeagent.errors import (
+    AgentError,
+    ImageError,
+    ImageInspectFailed,
+    ImageNeverPresent,
+    ImagePullFailed,
+)
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import PodUid
@@ -68,7 +74,10 @@ class Pulls:
         """Hold the group in which questions are worked on, for ever."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
 
     def of(self, uid: PodUid) -> Mapping[str, ImageOutcome]:
         """The present outcomes of a pod's containers, by name."""
@@ -79,6 +88,12 @@ class Pulls:
         self._outcomes.pop(uid, None)
         for key in [key for key in self._delays if key[0] == uid]:
             del self._delays[key]
+
+    def doubt(self, uid: PodUid, container: str) -> None:
+        """A start failed: its image is asked for anew at the next, as it may be gone."""
+        outcome = self._outcomes.get(uid, {}).pop(container, None)
+        if outcome is not None:
+            self._present.pop(outcome.image, None)
 
     def ask(self, pod: DesiredPod, kind: Kind, container: v1.Container, *, attempt: int) -> None:
         """Bring the container's image for this attempt; the outcome appears in `of`."""
@@ -94,6 +109,7 @@ class Pulls:
             return
         ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image=image)
         if container.imagePullPolicy != "Always" and (found := self._trusted(image)) is not None:
+            self._tell_present(ask)
             self._set_ready(ask, found)
             return
         self._set(ask, ImageOutcome(attempt=attempt, state=ImageState.PULLING, image=image))
@@ -108,13 +124,23 @@ class Pulls:
     async def _work(self, ask: _Ask) -> None:
         try:
             found = await self._find(ask)
-        except ImageError as error:
-            self._set_failed(ask, error.reason, error.detail)
         except AgentError as error:
-            self._set_failed(ask, "ImageInspectError", str(error))
+            if self._is_asked(ask):
+                soon = SHOW_ERROR if isinstance(error, ImagePullFailed) else FIRST_DELAY
+                self._set_failed(ask, error.reason, error.detail, soon=soon)
         else:
-            self._set_ready(ask, found)
+            if self._is_asked(ask):
+                self._set_ready(ask, found)
         self._on_done(ask.pod.uid)
+
+    def _is_asked(self, ask: _Ask) -> bool:
+        """Whether the answer is still waited for: the pod may be over, or have asked anew."""
+        present = self._outcomes.get(ask.pod.uid, {}).get(ask.container.name)
+        return (
+            present is not None
+            and present.state is ImageState.PULLING
+            and (present.attempt, present.image) == (ask.attempt, ask.image)
+        )
 
     async def _find(self, ask: _Ask) -> SeenImage:
         policy = ask.container.imagePullPolicy or "IfNotPresent"
@@ -122,13 +148,7 @@ class Pulls:
         if policy != "Always":
             found = await self._status(ask)
             if found is not None:
-                self._event(
-                    ask,
-                    EventType.NORMAL,
-                    "Pulled",
-                    f'Container image "{shown}" already present on machine '
-                    "and can be accessed by the pod",
-                )
+                self._tell_present(ask)
                 return found
         if policy == "Never":
             detail = f'Container image "{shown}" is not present with pull policy of Never'
@@ -136,6 +156,11 @@ class Pulls:
             raise ImageNeverPresent(op="find image", target=shown, detail=detail)
         self._check_delay(ask)
         return await self._pull(ask)
+
+    def _tell_present(self, ask: _Ask) -> None:
+        where = "already present on machine and can be accessed by the pod"
+        text = f'Container image "{ask.container.image}" {where}'
+        self._event(ask, EventType.NORMAL, "Pulled", text)
 
     async def _status(self, ask: _Ask) -> SeenImage | None:
         try:
@@ -171,9 +196,10 @@ class Pulls:
             self._grow_delay(ask, error.detail)
             detail = f'failed to pull image "{shown}": {error.detail}'
             self._event(ask, EventType.WARNING, "Failed", detail[0].upper() + detail[1:])
-            self._event(ask, EventType.WARNING, "Failed", "Error: ErrImagePull")
-            raise ImageError(
-                op="pull image", target=ask.image, detail=detail, reason="ErrImagePull"
+            reason = error.reason if isinstance(error, ImagePullFailed) else "ErrImagePull"
+            self._event(ask, EventType.WARNING, "Failed", f"Error: {reason}")
+            raise ImagePullFailed(
+                op="pull image", target=ask.image, detail=detail, reason=reason
             ) from error
         self._delays.pop((ask.pod.uid, ask.image), None)
         now = self._clock.now()
@@ -235,13 +261,12 @@ class Pulls:
         ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image="")
         text = f'Failed to apply default image tag "{container.image}": {error.detail}'
         self._event(ask, EventType.WARNING, "InspectFailed", text)
-        self._set_failed(ask, "InvalidImageName", text)
+        self._set_failed(ask, "InvalidImageName", text, soon=FIRST_DELAY)
 
-    def _set_failed(self, ask: _Ask, reason: str, message: str) -> None:
+    def _set_failed(self, ask: _Ask, reason: str, message: str, *, soon: float) -> None:
         now = self._clock.now()
         delay = self._delays.get((ask.pod.uid, ask.image))
         until = delay.until if delay is not None else now + FIRST_DELAY
-        soon = SHOW_ERROR if reason == "ErrImagePull" else FIRST_DELAY
         outcome = ImageOutcome(
             attempt=ask.attempt,
             state=ImageState.FAILED,

@@ -15,17 +15,20 @@ from nodeagent.engine.execute import Executor
 from nodeagent.engine.ports import Clock, Recorder, Records
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.pulls import Pulls
+from nodeagent.engine.record import PodRecord
 from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
 from nodeagent.engine.state import NodeState
-from nodeagent.errors import AgentError
+from nodeagent.errors import AgentError, ConfigError, HookFailed
 from nodeagent.model.actions import (
     Action,
     CreateSandbox,
+    EnsureImage,
     ForgetPod,
     Plan,
     RestartAll,
     StartContainer,
     StopContainers,
+    StopWhy,
 )
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType, Subject
@@ -36,6 +39,8 @@ from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
 
+_TO_RUN_AGAIN = (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR)  # whatever the restart policy says
+_CREATING = (CreateSandbox, StartContainer)
 RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
 
 
@@ -77,21 +82,40 @@ class PodWorker:
         self._tools, self._executor = tools, executor
         self._uid: PodUid = memory.pod.uid
         self._bell = Bell()
-        self._saved: PodMemory | None = None
+        self._record = PodRecord(tools.records)
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
-        self._waiting_for_stop: asyncio.Timeout | None = None
+        self._breakable: asyncio.Timeout | None = None
+        self._unsure = False  # a create failed that may have worked all the same
+        self._acted: tuple[list[str], ObservedPod] | None = None
+        self._restarts: dict[str, float] = {}
         self.forgotten = False
+
+    def restored(self) -> None:
+        """The memory came from disk as it is."""
+        self._record.is_current(self.memory)
 
     def ring(self) -> None:
         """Something of the pod may have changed."""
         self._bell.ring()
 
     def hear_wish(self) -> None:
-        """The wish changed: a stop that is under way is planned again with its new grace."""
+        """The wish changed: a stop or hook that is under way is broken off by a nearer end."""
         self._bell.ring()
-        if self._waiting_for_stop is not None:
-            self._waiting_for_stop.reschedule(asyncio.get_running_loop().time())
+        if self._breakable is not None and self._ends_sooner():
+            breakable, self._breakable = self._breakable, None
+            breakable.reschedule(asyncio.get_running_loop().time())
+
+    def _ends_sooner(self) -> bool:
+        wish = self._tools.state.desired(self._uid)
+        memory = msgspec.structs.replace(self.memory, pod=wish or self._unwanted())
+        return ending_due(memory, now=self._tools.clock.now()) != self.memory.ending
+
+    def restart(self, container: str, at: float) -> None:
+        """Restart one container ("" for all) now, its back-off forgotten."""
+        names = [c.name for c in self.memory.pod.spec.containers]
+        self._restarts |= {name: at for name in names if container in ("", name)}
+        self._bell.ring()
 
     async def run(self) -> None:
         """Work until the pod is forgotten."""
@@ -139,16 +163,30 @@ class PodWorker:
         plan = plan_pod(self.memory, seen, rules=self._tools.rules(), now=now)
         plan = with_wake(plan, deadline_of(self.memory) if self.memory.ending is None else None)
         if plan.restart_all is not RestartAll.NO_CHANGE:
-            self._turn_restart_all(plan.restart_all, now)
+            self._turn_restart_all(plan, now)
             return 0.0
         self._teller.tell(self.memory, seen, rules=self._tools.rules(), now=now)
         if not plan.actions:
-            await self._save()
+            await self._record.save(self.memory)
             return None if plan.wake_at is None else max(plan.wake_at - now, 0.0)
-        await self._save_before_acting()
+        if self._unsure and any(isinstance(a, _CREATING) for a in plan.actions):
+            await self._executor.look(self._uid)
+            self._unsure = False
+            return 0.0
+        await self._record.save_before_acting(self.memory)
         self._tools.count_plan(plan)
         log.debug("plan", pod=self._name, why=plan.why, actions=_outline(plan))
         await self._act(plan)
+        return self._pause_after(plan, seen, now)
+
+    def _pause_after(self, plan: Plan, seen: ObservedPod, now: float) -> float:
+        """None, unless the same was done to the same sight before: then it did not help."""
+        acted = (_outline(plan), seen)
+        again, self._acted = acted == self._acted, acted
+        if again and not any(isinstance(a, (EnsureImage, StartContainer)) for a in plan.actions):
+            self._setback.grow(self.memory.pod, now)
+            log.warning("actions change nothing", pod=self._name, actions=_outline(plan))
+            return self._setback.delay
         self._setback.clear()
         return 0.0
 
@@ -173,13 +211,26 @@ class PodWorker:
             images=dict(tools.pulls.of(self._uid)),
             health=dict(health),
             probes=tools.probing.memory(self._uid),
+            restart_counts=_counted(self.memory.restart_counts, seen),
         )
+        self._take_restarts()
         self._refresh_status(seen, now)
         ending = ending_due(self.memory, now=now)
         if ending is not None and ending != self.memory.ending:
             self._begin_end(ending)
             self._refresh_status(seen, now)
         tools.publish(self.memory, seen)
+
+    def _take_restarts(self) -> None:
+        asked, self._restarts = self._restarts, {}
+        if asked:
+            memory = self.memory
+            self.memory = msgspec.structs.replace(
+                memory,
+                restart_asked={**memory.restart_asked, **asked},
+                backoffs={k: v for k, v in memory.backoffs.items() if k not in asked},
+                troubles={k: v for k, v in memory.troubles.items() if k not in asked},
+            )
 
     def _unwanted(self) -> DesiredPod:
         pod = self.memory.pod
@@ -215,9 +266,13 @@ class PodWorker:
         log.warning("pod refused", pod=self._name, reason=refused.reason, message=refused.message)
         return False
 
-    def _turn_restart_all(self, turn: RestartAll, now: float) -> None:
-        begun = turn is RestartAll.BEGIN
-        self.memory = msgspec.structs.replace(self.memory, restart_all=now if begun else 0.0)
+    def _turn_restart_all(self, plan: Plan, now: float) -> None:
+        begun = plan.restart_all is RestartAll.BEGIN
+        self.memory = msgspec.structs.replace(
+            self.memory,
+            restart_all=now if begun else 0.0,
+            backoffs={**self.memory.backoffs, **plan.backoffs},
+        )
 
     # --- acting -----------------------------------------------------------------------------
 
@@ -225,7 +280,8 @@ class PodWorker:
         """Each action in order; the first failure ends the round, but for a failed container."""
         for action in plan.actions:
             if isinstance(action, StartContainer):
-                await self._start(action)
+                if not await self._start(action):
+                    return
             elif isinstance(action, StopContainers):
                 if not await self._stop(action):
                     return
@@ -245,7 +301,7 @@ class PodWorker:
         try:
             self.memory = await self._executor.execute(action, self.memory, self._seen())
         except AgentError:
-            self._tools.look_soon(self._uid)
+            self._unsure = True
             if self._setback.count > 0:
                 self.memory = msgspec.structs.replace(
                     self.memory, sandbox_attempt=action.attempt + 1
@@ -254,24 +310,39 @@ class PodWorker:
 
     async def _stop(self, action: StopContainers) -> bool:
         """Stop; False where a changed wish broke it off, so that it is planned again."""
+        replaced = {s.name: str(s.id) for s in action.stops if s.why in _TO_RUN_AGAIN}
+        if replaced:
+            replaced = {**self.memory.replaced, **replaced}
+            self.memory = msgspec.structs.replace(self.memory, replaced=replaced)
+            await self._record.save_before_acting(self.memory)
         try:
-            async with asyncio.timeout(None) as self._waiting_for_stop:
+            async with asyncio.timeout(None) as self._breakable:
                 self.memory = await self._executor.execute(action, self.memory, self._seen())
         except TimeoutError:
             return False
         finally:
-            self._waiting_for_stop = None
+            self._breakable = None
         return True
 
-    async def _start(self, action: StartContainer) -> None:
-        """Start a container; its failure is its own, and the others of the pod go on."""
+    async def _start(self, action: StartContainer) -> bool:
+        """Start a container; its failure is its own, and the others of the pod go on.
+
+        False where the end of the pod broke off its postStart hook.
+        """
         self._remember_try(action)
+        if action.backoff is not None:
+            await self._record.save_before_acting(self.memory)
         name, now = action.name, self._tools.clock.now()
         try:
             memory = await self._executor.execute(action, self.memory, self._seen())
+            async with asyncio.timeout(None) as self._breakable:
+                await self._executor.post_start(name, memory, self._seen())
+        except TimeoutError:
+            return False
         except AgentError as error:
             trouble = container_trouble(self.memory.troubles.get(name), error, now=now)
-            self._tools.look_soon(self._uid)  # it may have been made all the same
+            self._unsure = not isinstance(error, (ConfigError, HookFailed))
+            self._tools.pulls.doubt(self._uid, name)
             attempts = {**self.memory.attempts}
             if trouble.count > 1:
                 attempts[name] = max(attempts.get(name, 0), action.attempt + 1)
@@ -284,15 +355,17 @@ class PodWorker:
             log.warning(
                 "container does not start", pod=self._name, container=name, error=str(error)
             )
-            return
+            return True
+        finally:
+            self._breakable = None
         troubles = {k: v for k, v in memory.troubles.items() if k != name}
         self.memory = msgspec.structs.replace(memory, troubles=troubles)
+        return True
 
     def _remember_try(self, action: StartContainer) -> None:
         name, memory = action.name, self.memory
         self.memory = msgspec.structs.replace(
             memory,
-            restart_counts={**memory.restart_counts, name: action.restart_count},
             backoffs=(
                 memory.backoffs
                 if action.backoff is None
@@ -307,35 +380,13 @@ class PodWorker:
         subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid, field_path=path)
         self._tools.recorder.event(subject, type_, reason, message)
 
-    # --- the record on disk -----------------------------------------------------------------
 
-    async def _save_before_acting(self) -> None:
-        """What must survive a kill in the middle of an action; a status alone can wait."""
-        memory = lasting(self.memory)
-        if self._saved is None or _essence(memory) != _essence(self._saved):
-            await self._write(memory)
-
-    async def _save(self) -> None:
-        memory = lasting(self.memory)
-        if memory != self._saved:
-            await self._write(memory)
-
-    async def _write(self, memory: PodMemory) -> None:
-        await self._tools.records.save(memory)
-        self._saved = memory
-
-    def restored(self) -> None:
-        """The memory came from disk as it is."""
-        self._saved = lasting(self.memory)
-
-
-def lasting(memory: PodMemory) -> PodMemory:
-    """The part of the memory that is kept on disk."""
-    return msgspec.structs.replace(memory, images={}, troubles={}, health={}, prepared=False)
-
-
-def _essence(memory: PodMemory) -> PodMemory:
-    return msgspec.structs.replace(memory, status=None)
+def _counted(known: dict[str, int], seen: ObservedPod) -> dict[str, int]:
+    """The highest restart count of each container, with what is seen now."""
+    counts = dict(known)
+    for container in seen.containers:
+        counts[container.name] = max(counts.get(container.name, 0), container.restart_count)
+    return counts
 
 
 def _outline(plan: Plan) -> list[str]:

@@ -47,7 +47,8 @@ class Workers:
 
     def restore(self, records: Iterable[PodMemory]) -> None:
         """What was remembered on disk; once, before `run`."""
-        self._records = {memory.pod.uid: memory for memory in records}
+        by_age = sorted(records, key=lambda memory: memory.seen_at)
+        self._records = {memory.pod.uid: memory for memory in by_age}
 
     async def run(self) -> None:
         """Work on every pod, for ever."""
@@ -55,9 +56,12 @@ class Workers:
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._state.listen(wish=self._hear_wish, sight=self.ring)
-            for uid in self._all_known():
-                self._hear_wish(uid)
-            await asyncio.Event().wait()
+            try:
+                for uid in self._all_known():
+                    self._hear_wish(uid)
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
 
     def _all_known(self) -> list[PodUid]:
         """Pods in the order to begin with: those that have a record first, then by their wish."""
@@ -92,7 +96,8 @@ class Workers:
         memory = self._memory_for(uid)
         if memory is None:
             return
-        assert self._group is not None and self._tools is not None
+        if self._group is None or self._tools is None:
+            return
         worker = PodWorker(memory, self._tools, Executor(self._executor_tools()))
         if uid in self._records:
             worker.restored()
@@ -127,7 +132,8 @@ class Workers:
         for other in self._workers.values():
             if other.memory.pod.key == worker.memory.pod.key:
                 other.ring()
-        if self._state.desired(uid) is not None or not self._state.observed(uid).is_gone:
+        wish = self._state.desired(uid)
+        if (wish is not None and not wish.deleting) or not self._state.observed(uid).is_gone:
             self._begin(uid)
 
     # --- Neighbours -------------------------------------------------------------------------
@@ -139,10 +145,14 @@ class Workers:
         return memory.ending is None and any(
             other.memory.pod.key == pod.key
             and uid != pod.uid
-            and (self._order[uid] < mine or other.memory.ending is not None)
+            and (self._order[uid] < mine or self._is_leaving(other.memory))
             and not _is_over(other.memory)
             for uid, other in self._workers.items()
         )
+
+    def _is_leaving(self, memory: PodMemory) -> bool:
+        wish = self._state.desired(memory.pod.uid)
+        return memory.ending is not None or wish is None or wish.deleting
 
     def refuse(self, memory: PodMemory) -> Rejected | None:
         """Admission among the pods that have been admitted and are not over."""
@@ -175,16 +185,7 @@ class Workers:
 
     def restart(self, uid: PodUid, container: str, at: float) -> None:
         """Restart one container ("" for all) of the pod now, its back-off forgotten."""
-        worker = self._workers[uid]
-        names = [c.name for c in worker.memory.pod.spec.containers]
-        asked = {name: at for name in names if container in ("", name)}
-        worker.memory = msgspec.structs.replace(
-            worker.memory,
-            restart_asked={**worker.memory.restart_asked, **asked},
-            backoffs={k: v for k, v in worker.memory.backoffs.items() if k not in asked},
-            troubles={k: v for k, v in worker.memory.troubles.items() if k not in asked},
-        )
-        worker.ring()
+        self._workers[uid].restart(container, at)
 
 
 def _is_over(memory: PodMemory) -> bool:

@@ -19,6 +19,7 @@ class StopWhy(enum.StrEnum):
     SANDBOX_CHANGED = "SandboxChanged"
     RESTART_ALL = "RestartAllContainers"
     OPERATOR = "OperatorRestart"
+    UNKNOWN = "UnknownState"
     POD_DELETED = "PodDeleted"
     POD_FINISHED = "PodFinished"
     DEADLINE = "DeadlineExceeded"
@@ -135,10 +136,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do now, in order, and when to look again even if nothing happens.
 
     `why` is one short phrase for the log line of a plan that has actions. `restart_all` asks to
-    remember that a RestartAllContainers begins or is over; the pod is then planned again.
+    remember that a RestartAllContainers begins or is over, and `backoffs` what it costs the
+    containers that asked; the pod is then planned again.
     """
 
     actions: tuple[Action, ...] = ()
     wake_at: float | None = None
     why: str = ""
     restart_all: RestartAll = RestartAll.NO_CHANGE
+    backoffs: dict[str, Backoff] = {}

@@ -25,20 +25,20 @@ def a_container(name: str = "web", **fields: Any) -> v1.Container:
 
 
 def a_pod(*containers: v1.Container, uid: str = UID, **spec: Any) -> DesiredPod:
-    """A static pod; `spec` are fields of the pod spec."""
+    """A static pod; `spec` are fields of the pod spec, and name, annotations, deleting, grace."""
     deleting, grace = spec.pop("deleting", False), spec.pop("grace", None)
-    annotations = spec.pop("annotations", None)
+    annotations, name = spec.pop("annotations", None), spec.pop("name", "web")
     spec.setdefault("restartPolicy", "Always")
     spec.setdefault("terminationGracePeriodSeconds", 30)
     return DesiredPod(
         uid=PodUid(uid),
         source=Source.FILE,
-        origin="/m/web.yaml",
+        origin=f"/m/{name}.yaml",
         deleting=deleting,
         grace=grace,
         pod=v1.Pod(
             metadata=meta_v1.ObjectMeta(
-                name="web-n1", namespace="default", uid=uid, annotations=annotations
+                name=f"{name}-n1", namespace="default", uid=uid, annotations=annotations
             ),
             spec=v1.PodSpec(containers=list(containers or (a_container(),)), **spec),
         ),

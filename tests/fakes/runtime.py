@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
 
+from nodeagent.core.images import full_name
 from nodeagent.errors import CriNotFound, CriRefused, CriUnavailable, ImagePullFailed
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.launch import ContainerConfig, ExecResult, Resources, SandboxConfig
@@ -29,7 +30,9 @@ class FakeRuntime:
     """Every runtime port in one object.
 
     `ignores_term` names containers that end only by SIGKILL. `fail` and `hang` map a call's name
-    to a predicate on its target: a matching call raises, or never answers.
+    to a predicate on its target: a matching call raises, or never answers. `late` does so for the
+    two create calls: the caller is told of a timeout, and the object appears so many seconds
+    later; until then its name is reserved. While `away` nothing answers and events are lost.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -39,12 +42,16 @@ class FakeRuntime:
         self.containers: dict[ContainerId, tuple[ContainerConfig, SeenContainer]] = {}
         self.images: dict[str, SeenImage] = {"docker.io/library/busybox:1": _image("busybox:1")}
         self.registry: set[str] = set()
+        self.pull_takes = 0.2
         self.ignores_term: set[str] = set()
         self.fail: dict[str, Callable[[str], bool]] = {}
         self.hang: dict[str, Callable[[str], bool]] = {}
         self.calls: list[tuple[str, str]] = []
+        self.late: dict[str, tuple[Callable[[str], bool], float]] = {}
         self._queues: list[asyncio.Queue[RuntimeEvent]] = []
         self.mute = False  # events are lost while set
+        self._away = False
+        self._reserved: set[tuple[str, str, int]] = set()
         self._ended: dict[ContainerId, asyncio.Event] = {}
 
     # --- Runtime ----------------------------------------------------------------------------
@@ -59,12 +66,25 @@ class FakeRuntime:
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         queue: asyncio.Queue[RuntimeEvent] = asyncio.Queue()
         self._queues.append(queue)
-        yield RuntimeEvent(kind=EventKind.LOST, container_id="", at=self._clock())
-        while True:
-            yield await queue.get()
+        try:
+            yield RuntimeEvent(kind=EventKind.LOST, container_id="", at=self._clock())
+            while True:
+                yield await queue.get()
+        finally:
+            self._queues.remove(queue)
+
+    def go_away(self) -> None:
+        """The runtime's socket answers no more; what runs goes on."""
+        self._away = True
+
+    def come_back(self) -> None:
+        """It answers again, and its event streams are opened anew."""
+        self._away = False
+        for queue in self._queues:
+            queue.put_nowait(RuntimeEvent(kind=EventKind.LOST, container_id="", at=self._clock()))
 
     def _tell(self, kind: EventKind, id_: str, uid: str) -> None:
-        if self.mute:
+        if self.mute or self._away:
             return
         for queue in self._queues:
             queue.put_nowait(
@@ -108,11 +128,20 @@ class FakeRuntime:
 
     async def create_sandbox(self, config: SandboxConfig) -> SandboxId:
         await self._called("create_sandbox", config.name)
-        for other, _ in self.boxes.values():
-            if (other.uid, other.attempt) == (config.uid, config.attempt):
-                raise CriRefused(
-                    op="RunPodSandbox", target=config.name, detail="the name is reserved"
-                )
+        key = ("", config.uid, config.attempt)
+        taken = {("", other.uid, other.attempt) for other, _ in self.boxes.values()}
+        if key in taken | self._reserved:
+            raise CriRefused(op="RunPodSandbox", target=config.name, detail="the name is reserved")
+        if (later := self._lateness("create_sandbox", config.name)) is not None:
+            self._reserved.add(key)
+            asyncio.get_running_loop().call_later(later, self._new_sandbox, config)
+            raise CriUnavailable(op="RunPodSandbox", target=config.name, detail="deadline exceeded")
+        id_ = self._new_sandbox(config)
+        await asyncio.sleep(RUN_SECONDS)
+        return id_
+
+    def _new_sandbox(self, config: SandboxConfig) -> SandboxId:
+        self._reserved.discard(("", config.uid, config.attempt))
         id_ = SandboxId(f"box-{next(self._ids)}")
         host = config.namespaces.host_network
         box = SeenSandbox(
@@ -125,7 +154,6 @@ class FakeRuntime:
         )
         self.boxes[id_] = (config, box)
         self._tell(EventKind.STARTED, id_, config.uid)
-        await asyncio.sleep(RUN_SECONDS)
         return id_
 
     async def stop_sandbox(self, sandbox: SandboxId) -> None:
@@ -167,15 +195,23 @@ class FakeRuntime:
         await self._called("create_container", config.name)
         if sandbox not in self.boxes:
             raise CriNotFound(op="CreateContainer", target=config.name, detail="no such sandbox")
+        key = (sandbox, config.name, config.attempt)
+        taken = {(s.sandbox_id, c.name, c.attempt) for c, s in self.containers.values()}
+        if key in taken | self._reserved:
+            raise CriRefused(
+                op="CreateContainer", target=config.name, detail="the name is reserved"
+            )
+        if (later := self._lateness("create_container", config.name)) is not None:
+            self._reserved.add(key)
+            asyncio.get_running_loop().call_later(later, self._new_container, sandbox, config)
+            raise CriUnavailable(
+                op="CreateContainer", target=config.name, detail="deadline exceeded"
+            )
+        return self._new_container(sandbox, config)
+
+    def _new_container(self, sandbox: SandboxId, config: ContainerConfig) -> ContainerId:
+        self._reserved.discard((sandbox, config.name, config.attempt))
         uid = self.boxes[sandbox][0].uid
-        for other, seen in self.containers.values():
-            if seen.sandbox_id == sandbox and (other.name, other.attempt) == (
-                config.name,
-                config.attempt,
-            ):
-                raise CriRefused(
-                    op="CreateContainer", target=config.name, detail="the name is reserved"
-                )
         id_ = ContainerId(f"{config.name}-{next(self._ids)}")
         self.containers[id_] = (
             config,
@@ -219,13 +255,18 @@ class FakeRuntime:
             except TimeoutError:
                 self.exit(container, code=137)
             return
-        await asyncio.sleep(STOP_TAKES)
-        self.exit(container, code=143)
+        asyncio.get_running_loop().call_later(STOP_TAKES, self._end_by_term, container)
+        await self._ended[container].wait()
+
+    def _end_by_term(self, container: ContainerId) -> None:
+        if container in self.containers:
+            self.exit(container, code=143)
 
     async def remove_container(self, container: ContainerId) -> None:
         await self._called("remove_container", container)
         found = self.containers.pop(container, None)
         if found:
+            self._ended[container].set()
             self._tell(EventKind.DELETED, container, self._uid_of(found[1]))
 
     async def exec_sync(
@@ -264,15 +305,16 @@ class FakeRuntime:
     async def image_status(self, image: str) -> SeenImage | None:
         await self._called("image_status", image)
         by_ref = {found.ref: found for found in self.images.values()}
-        return self.images.get(image) or by_ref.get(ImageRef(image))
+        return by_ref.get(ImageRef(image)) or self.images.get(full_name(image))
 
     async def pull_image(self, image: str, *, annotations: Mapping[str, str]) -> ImageRef:
         await self._called("pull_image", image)
-        await asyncio.sleep(0.2)
-        if image not in self.registry:
+        await asyncio.sleep(self.pull_takes)
+        name = full_name(image)
+        if name not in {full_name(known) for known in self.registry}:
             raise ImagePullFailed(op="PullImage", target=image, detail="not found in the registry")
-        self.images[image] = _image(image)
-        return self.images[image].ref
+        self.images[name] = _image(name)
+        return self.images[name].ref
 
     async def list_images(self) -> tuple[SeenImage, ...]:
         return tuple(self.images.values())
@@ -282,8 +324,14 @@ class FakeRuntime:
 
     # --- faults and questions of tests ------------------------------------------------------
 
+    def _lateness(self, call: str, target: str) -> float | None:
+        matches, seconds = self.late.get(call, (None, 0.0))
+        return seconds if matches is not None and matches(target) else None
+
     async def _called(self, call: str, target: str) -> None:
         self.calls.append((call, target))
+        if self._away:
+            raise CriUnavailable(op=call, target=target, detail="connection refused")
         if call in self.hang and self.hang[call](target):
             await asyncio.Event().wait()
         if call in self.fail and self.fail[call](target):

@@ -1,0 +1,180 @@
+"""What the engine needs of the host, in memory: files, records, volumes, cgroups, events, hooks."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.errors import HookFailed, HostError, MountFailed
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import EventType, Subject
+from nodeagent.model.ids import ContainerId, PodUid
+from nodeagent.model.launch import PodCgroup, VolumePlace
+from nodeagent.model.memory import PodMemory
+
+
+class FakeRecords:
+    """Records as bytes, so that only what survives encoding comes back.
+
+    `on_save` sees each one before it is stored; `full` makes the disk refuse.
+    """
+
+    def __init__(self) -> None:
+        self.stored: dict[PodUid, bytes] = {}
+        self.saves = 0
+        self.full = False
+        self.on_save: Callable[[PodMemory], None] = lambda _: None
+
+    async def load_all(self) -> tuple[PodMemory, ...]:
+        found = [self.stored[uid] for uid in sorted(self.stored)]
+        return tuple(msgspec.json.decode(data, type=PodMemory) for data in found)
+
+    async def save(self, memory: PodMemory) -> None:
+        await asyncio.sleep(0)
+        if self.full:
+            raise HostError(op="save record", target=memory.pod.uid, detail="no space left")
+        self.saves += 1
+        self.on_save(memory)
+        self.stored[memory.pod.uid] = msgspec.json.encode(memory)
+
+    def of(self, uid: str) -> PodMemory:
+        return msgspec.json.decode(self.stored[PodUid(uid)], type=PodMemory)
+
+
+class FakeFiles:
+    """Pod folders; the record lies in the pod's folder and goes with it."""
+
+    def __init__(self, records: FakeRecords) -> None:
+        self._records = records
+        self.pods: set[PodUid] = set()
+        self.links: dict[str, str] = {}
+        self.messages: dict[str, str] = {}
+        self.removed_logs: list[str] = []
+
+    async def make_pod_dirs(self, uid: PodUid, log_directory: str) -> None:
+        self.pods.add(uid)
+
+    async def make_container_files(
+        self, uid: PodUid, container: str, *, log_directory: str, hosts: str | None, message: bool
+    ) -> tuple[str, str]:
+        at = f"/pods/{uid}"
+        return (
+            f"{at}/etc-hosts" if hosts is not None else "",
+            f"{at}/{container}/termination-log" if message else "",
+        )
+
+    async def link_log(
+        self, *, name: str, namespace: str, container: str, container_id: str, target: str
+    ) -> None:
+        self.links[container_id] = target
+
+    async def read_message(self, path: str, *, limit: int) -> str:
+        return self.messages.get(path, "")[-limit:]
+
+    async def read_log_tail(self, path: str, *, lines: int, limit: int) -> str:
+        return self.messages.get(path, "")[-limit:]
+
+    async def used_restart_counts(self, log_directory: str) -> Mapping[str, int]:
+        return {}
+
+    async def remove_log(self, path: str, *, container_id: str) -> None:
+        self.removed_logs.append(path)
+        self.links.pop(container_id, None)
+
+    async def remove_pod_dirs(self, uid: PodUid, log_directory: str) -> None:
+        self.pods.discard(uid)
+        self._records.stored.pop(uid, None)
+
+
+class FakeVolumes:
+    """Volumes that are there at once; `broken` names pods whose set-up fails."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+        self.refused: dict[str, str] = {}
+        self.mounted: set[PodUid] = set()
+
+    def unsupported(self, pod: DesiredPod) -> str:
+        return self.refused.get(pod.name, "")
+
+    async def set_up(self, pod: DesiredPod) -> Mapping[str, VolumePlace]:
+        if pod.uid in self.broken:
+            raise MountFailed(op="mount", target="volume data", detail="no such host")
+        self.mounted.add(pod.uid)
+        return {}
+
+    async def prepare_subpaths(
+        self,
+        pod: DesiredPod,
+        container: v1.Container,
+        places: Mapping[str, VolumePlace],
+    ) -> Mapping[int, str]:
+        return {}
+
+    async def tear_down(self, uid: PodUid) -> None:
+        self.mounted.discard(uid)
+
+
+class FakeCgroups:
+    """Pods that have a cgroup."""
+
+    def __init__(self) -> None:
+        self.pods: dict[PodUid, str] = {}
+
+    async def ensure_root(self, cgroup: PodCgroup) -> None:
+        return None
+
+    async def ensure_pod(self, cgroup: PodCgroup) -> None:
+        self.pods[PodUid(cgroup.path.rsplit("pod", 1)[-1])] = cgroup.path
+
+    async def remove_pod(self, uid: PodUid) -> None:
+        self.pods.pop(uid, None)
+
+    async def list_pods(self) -> Mapping[PodUid, str]:
+        return dict(self.pods)
+
+
+class FakeRecorder:
+    """Events in a list."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Subject, EventType, str, str]] = []
+
+    def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
+        self.told.append((subject, type_, reason, message))
+
+    def reasons(self, uid: str = "") -> list[str]:
+        return [reason for subject, _, reason, _ in self.told if uid in ("", subject.uid)]
+
+    def messages(self, reason: str) -> list[str]:
+        return [message for _, _, said, message in self.told if said == reason]
+
+
+class FakeHooks:
+    """Hooks that take time as told; `fails` names containers whose postStart fails."""
+
+    def __init__(self) -> None:
+        self.fails: set[str] = set()
+        self.takes: dict[str, float] = {}
+        self.ran: list[tuple[str, str]] = []
+
+    async def post_start(
+        self, pod: DesiredPod, container: v1.Container, container_id: ContainerId, ip: str
+    ) -> None:
+        self.ran.append(("postStart", container.name))
+        await asyncio.sleep(self.takes.get(container.name, 0.0))
+        if container.name in self.fails:
+            raise HookFailed(op="postStart", target=container.name, detail="it said no")
+
+    async def pre_stop(
+        self,
+        pod: DesiredPod,
+        container: v1.Container,
+        container_id: ContainerId,
+        ip: str,
+        *,
+        limit: float,
+    ) -> None:
+        self.ran.append(("preStop", container.name))
+        await asyncio.sleep(min(self.takes.get(container.name, 0.0), limit))
