@@ -160,3 +160,8 @@ def test_grpc_speaks_tls_where_an_annotation_says_so() -> None:
     assert specs_of(container, notes=notes).probes[0].check == GrpcCheck(
         port=9000, service="db", tls=True
     )
+
+
+def test_grpc_speaks_tls_where_the_newer_api_field_says_so() -> None:
+    container = ready(grpc=v1.GRPCAction(port=9000, mode="TLS"))
+    assert specs_of(container).probes[0].check == GrpcCheck(port=9000, tls=True)
