@@ -1,129 +1,28 @@
-"""Volumes on the real kernel: set up, killed half-way, repeated, taken down."""
+"""Volumes on the real kernel: set up, repeated, taken down."""
 
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 from lightkube.models import core_v1 as v1
-from lightkube.models import meta_v1
 
-from nodeagent.adapters.host.mounts import Kernel, mounts_below
-from nodeagent.adapters.host.stuck import CarefulFiles
-from nodeagent.adapters.volumes.empty_dir import EmptyDir, memory_size
-from nodeagent.adapters.volumes.host_path import HostPath
-from nodeagent.adapters.volumes.ownership import apply_group
-from nodeagent.adapters.volumes.registry import VolumeRegistry
-from nodeagent.aio.threads import Threads
-from nodeagent.errors import ConfigError, MountFailed, NotSupported, VolumeError
-from nodeagent.model.desired import DesiredPod, Source
-from nodeagent.model.ids import PodUid
+from nodeagent.adapters.host.mounts import mounts_below
+from nodeagent.adapters.volumes.empty_dir import memory_size
+from nodeagent.errors import MountFailed, NotSupported, VolumeError
+from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
+from tests.adapters.volumes.world import (
+    EMPTY,
+    MIB,
+    UID,
+    World,
+    a_pod,
+    empty,
+    mode,
+    needs_root,
+)
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
-UID = PodUid("0f1e-22")
-MIB = 1 << 20
-EMPTY = "kubernetes.io~empty-dir"
-
-
-class Killed(Exception):
-    """The agent dies here."""
-
-
-class Mortal(Kernel):
-    """The real kernel, for an agent that dies at its n-th call (0: never), before or after it."""
-
-    def __init__(self) -> None:
-        self.die_at = 0
-        self.after = False
-        self.calls = 0
-
-    def _maybe_die(self, call: Callable[[], None]) -> None:
-        self.calls += 1
-        if self.calls == self.die_at and not self.after:
-            raise Killed
-        call()
-        if self.calls == self.die_at:
-            raise Killed
-
-    def mount(
-        self, source: str, target: str, fstype: str, *, flags: int = 0, options: str = ""
-    ) -> None:
-        self._maybe_die(
-            lambda: Kernel.mount(self, source, target, fstype, flags=flags, options=options)
-        )
-
-    def bind(self, source: str, target: str) -> None:
-        self._maybe_die(lambda: Kernel.mount(self, source, target, "", flags=4096))
-
-    def unmount(self, target: str) -> None:
-        self._maybe_die(lambda: Kernel.unmount(self, target))
-
-
-class World:
-    def __init__(self, top: Path, threads: Threads) -> None:
-        self.top = top
-        self.kernel = Mortal()
-        self.node_memory = 512 * MIB
-        self.files = CarefulFiles(threads, self.kernel)
-        self.volumes = VolumeRegistry(
-            f"{top}/root",
-            [
-                EmptyDir(
-                    self.kernel, self.files, threads, node_memory=lambda: self.node_memory
-                ),
-                HostPath(self.files),
-            ],
-            kernel=self.kernel,
-            files=self.files,
-            threads=threads,
-        )  # fmt: skip
-        self.pod_folder = top / "root/pods" / UID
-
-    def mounts(self) -> list[str]:
-        return [mount.point for mount in mounts_below(str(self.top))]
-
-    def place(self, name: str) -> Path:
-        return self.pod_folder / "volumes" / EMPTY / name
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    threads = Threads(2)
-    world = World(tmp_path, threads)
-    yield world
-    world.kernel.die_at = 0
-    for point in world.mounts():
-        world.kernel.unmount(point)
-    assert world.mounts() == []
-    threads.close()
-
-
-def empty(name: str, **source: str) -> v1.Volume:
-    return v1.Volume(name=name, emptyDir=msgspec.convert(source, v1.EmptyDirVolumeSource))
-
-
-def a_pod(
-    *volumes: v1.Volume,
-    mounts: list[v1.VolumeMount] | None = None,
-    context: v1.PodSecurityContext | None = None,
-    limits: dict[str, str] | None = None,
-) -> DesiredPod:
-    """A pod whose one container mounts every volume, or what is given."""
-    if mounts is None:
-        mounts = [v1.VolumeMount(name=one.name, mountPath=f"/{one.name}") for one in volumes]
-    resources = v1.ResourceRequirements(limits=limits, requests=limits) if limits else None
-    container = v1.Container(name="app", volumeMounts=mounts, resources=resources)
-    pod = v1.Pod(
-        metadata=meta_v1.ObjectMeta(name="web"),
-        spec=v1.PodSpec(containers=[container], volumes=[*volumes], securityContext=context),
-    )
-    return DesiredPod(uid=UID, source=Source.FILE, origin="", pod=pod)
-
-
-def mode(path: Path) -> int:
-    return path.stat().st_mode & 0o7777
+pytestmark = needs_root
 
 
 async def test_an_empty_dir_is_open_to_all_keeps_its_files_and_goes_with_the_pod(
@@ -289,89 +188,6 @@ async def test_host_paths_are_created_where_asked_and_left_behind(world: World) 
         await world.volumes.set_up(pod("Tape", "a"))
 
 
-def with_subpath(path: str, *more: str) -> DesiredPod:
-    mounts = [
-        v1.VolumeMount(name="data", mountPath=f"/m{n}", subPath=one)
-        for n, one in enumerate((path, *more))
-    ]
-    return a_pod(empty("data"), mounts=[v1.VolumeMount(name="data", mountPath="/whole"), *mounts])
-
-
-async def prepare(world: World, pod: DesiredPod) -> dict[int, Path]:
-    places = await world.volumes.set_up(pod)
-    bound = await world.volumes.prepare_subpaths(pod, pod.spec.containers[0], places)
-    return {index: Path(path) for index, path in bound.items()}
-
-
-async def test_sub_paths_are_made_bound_and_taken_down_before_their_volume(world: World) -> None:
-    pod = with_subpath("a/b", "c")
-    await world.volumes.set_up(pod)
-    world.place("data").chmod(0o2775)
-    (world.place("data") / "c").write_text("a file")
-    for _ in range(2):
-        bound = await prepare(world, pod)
-        assert bound == {n: world.pod_folder / "volume-subpaths/data/app" / str(n) for n in (1, 2)}
-        assert sorted(world.mounts()) == sorted(str(path) for path in bound.values())
-    assert mode(world.place("data") / "a/b") == 0o2775
-    assert mode(bound[1]) == 0o2775
-    assert bound[2].read_text() == "a file"
-    (bound[1] / "x").touch()
-    assert (world.place("data") / "a/b/x").exists()
-    await world.volumes.tear_down(UID)
-    assert world.mounts() == []
-    assert not (world.pod_folder / "volume-subpaths").exists()
-    assert not (world.pod_folder / "volumes").exists()
-
-
-async def test_a_sub_path_over_links_inside_the_volume_follows_where_they_lead_now(
-    world: World,
-) -> None:
-    pod = with_subpath("current/sub")
-    await world.volumes.set_up(pod)
-    data = world.place("data")
-    for name in ("one", "two"):
-        (data / name / "sub").mkdir(parents=True)
-        (data / name / "sub" / name).touch()
-    (data / "current").symlink_to("nested/../one")
-    (data / "nested").mkdir()
-    bound = await prepare(world, pod)
-    assert [entry.name for entry in bound[1].iterdir()] == ["one"]
-    (data / "current").unlink()
-    (data / "current").symlink_to("two")
-    bound = await prepare(world, pod)
-    assert [entry.name for entry in bound[1].iterdir()] == ["two"]
-    assert world.mounts() == [str(bound[1])]
-
-
-@pytest.mark.parametrize(
-    "link", ["/etc", "../../../../../../../../etc", "inner/out", "/proc/1/root"]
-)
-async def test_a_sub_path_never_leaves_its_volume(world: World, link: str) -> None:
-    pod = with_subpath("link/made")
-    await world.volumes.set_up(pod)
-    (world.place("data") / "inner").mkdir()
-    (world.place("data") / "inner/out").symlink_to("../..")
-    (world.place("data") / "link").symlink_to(link)
-    with pytest.raises(
-        ConfigError, match=r'subPath for volumeMount "data" of container "app".*out'
-    ):
-        await prepare(world, pod)
-    assert world.mounts() == []
-    assert not (world.place("data").parent / "made").exists()
-
-
-async def test_other_bad_sub_paths_are_refused(world: World) -> None:
-    for path, text in (("../x", "relative"), ("/x", "relative"), ("a/../../x", "relative")):
-        with pytest.raises(ConfigError, match=text):
-            await prepare(world, with_subpath(path))
-    (world.place("data") / "dangling").symlink_to("nowhere")
-    with pytest.raises(ConfigError, match="a link that leads nowhere"):
-        await prepare(world, with_subpath("dangling"))
-    (world.place("data") / "file").touch()
-    with pytest.raises(ConfigError, match="Not a directory"):
-        await prepare(world, with_subpath("file/x"))
-
-
 async def test_an_unknown_kind_on_disk_is_unmounted_and_kept_if_it_holds_files(
     world: World,
 ) -> None:
@@ -402,68 +218,3 @@ async def test_a_mount_inside_an_empty_dir_is_unmounted_and_never_emptied(world:
     assert (source / "precious").read_text() == "keep"
     assert world.mounts() == []
     assert not world.place("data").exists()
-
-
-@pytest.mark.parametrize("after", [False, True])
-async def test_an_agent_killed_at_any_mount_or_unmount_leaves_nothing_double_or_behind(
-    world: World, after: bool
-) -> None:
-    pod = with_subpath("a")
-    pod = msgspec.structs.replace(
-        pod,
-        pod=msgspec.structs.replace(
-            pod.pod,
-            spec=msgspec.structs.replace(pod.spec, volumes=[empty("data", medium="Memory")]),
-        ),
-    )
-    world.kernel.after = after
-    await prepare(world, pod)
-    wanted = sorted(world.mounts())
-    assert len(wanted) == 2
-    for die_at in range(1, 5):
-        world.kernel.calls, world.kernel.die_at = 0, die_at
-        died = 0
-        for step in ("down", "up"):
-            while True:
-                try:
-                    if step == "down":
-                        await world.volumes.tear_down(UID)
-                    else:
-                        await prepare(world, pod)
-                    break
-                except Killed:
-                    died += 1
-            assert sorted(world.mounts()) == ([] if step == "down" else wanted)
-        assert died == 1
-
-
-def test_a_group_gets_every_entry_and_links_are_not_followed(tmp_path: Path) -> None:
-    top, outside = tmp_path / "top", tmp_path / "outside"
-    (top / "dir/deep").mkdir(parents=True)
-    outside.touch(mode=0o600)
-    script = top / "dir/script"
-    script.touch()
-    script.chmod(0o4700)
-    (top / "link").symlink_to(outside)
-    apply_group(str(top), 4711)
-    entries = [top, *top.rglob("*")]
-    assert {entry.lstat().st_gid for entry in entries} == {4711}
-    assert [mode(path) & 0o2770 for path in (top, top / "dir", top / "dir/deep")] == [0o2770] * 3
-    assert mode(script) == 0o4760
-    assert (outside.stat().st_gid, mode(outside)) == (os.getgid(), 0o600)
-
-
-def test_a_group_that_may_only_read_gets_no_write_bit(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "file").chmod(0o400)
-    apply_group(str(tmp_path), 4711, read_only=True)
-    assert mode(tmp_path / "file") == 0o440
-
-
-def test_a_right_top_folder_saves_the_walk_if_so_asked(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    apply_group(str(tmp_path), 4711, on_mismatch_only=True)
-    assert (tmp_path / "file").stat().st_gid == 4711
-    os.chown(tmp_path / "file", -1, 0)
-    apply_group(str(tmp_path), 4711, on_mismatch_only=True)
-    assert (tmp_path / "file").stat().st_gid == 0

@@ -1,0 +1,44 @@
+"""fsGroup on trees of files."""
+
+import os
+from pathlib import Path
+
+from nodeagent.adapters.volumes.ownership import apply_group
+from tests.adapters.volumes.world import (
+    mode,
+    needs_root,
+)
+
+pytestmark = needs_root
+
+
+def test_a_group_gets_every_entry_and_links_are_not_followed(tmp_path: Path) -> None:
+    top, outside = tmp_path / "top", tmp_path / "outside"
+    (top / "dir/deep").mkdir(parents=True)
+    outside.touch(mode=0o600)
+    script = top / "dir/script"
+    script.touch()
+    script.chmod(0o4700)
+    (top / "link").symlink_to(outside)
+    apply_group(str(top), 4711)
+    entries = [top, *top.rglob("*")]
+    assert {entry.lstat().st_gid for entry in entries} == {4711}
+    assert [mode(path) & 0o2770 for path in (top, top / "dir", top / "dir/deep")] == [0o2770] * 3
+    assert mode(script) == 0o4760
+    assert (outside.stat().st_gid, mode(outside)) == (os.getgid(), 0o600)
+
+
+def test_a_group_that_may_only_read_gets_no_write_bit(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "file").chmod(0o400)
+    apply_group(str(tmp_path), 4711, read_only=True)
+    assert mode(tmp_path / "file") == 0o440
+
+
+def test_a_right_top_folder_saves_the_walk_if_so_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    apply_group(str(tmp_path), 4711, on_mismatch_only=True)
+    assert (tmp_path / "file").stat().st_gid == 4711
+    os.chown(tmp_path / "file", -1, 0)
+    apply_group(str(tmp_path), 4711, on_mismatch_only=True)
+    assert (tmp_path / "file").stat().st_gid == 0

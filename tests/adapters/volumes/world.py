@@ -1,0 +1,111 @@
+"""A pod's volumes over the real kernel, in a folder of the test."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from lightkube.models import core_v1 as v1
+from lightkube.models import meta_v1
+
+from nodeagent.adapters.host.mounts import Kernel, mounts_below
+from nodeagent.adapters.host.stuck import CarefulFiles
+from nodeagent.adapters.volumes.empty_dir import EmptyDir
+from nodeagent.adapters.volumes.host_path import HostPath
+from nodeagent.adapters.volumes.registry import VolumeRegistry
+from nodeagent.aio.threads import Threads
+from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.model.ids import PodUid
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+UID = PodUid("0f1e-22")
+MIB = 1 << 20
+EMPTY = "kubernetes.io~empty-dir"
+
+
+class Killed(Exception):
+    """The agent dies here."""
+
+
+class Mortal(Kernel):
+    """The real kernel, for an agent that dies at its n-th call (0: never), before or after it."""
+
+    def __init__(self) -> None:
+        self.die_at = 0
+        self.after = False
+        self.calls = 0
+
+    def _maybe_die(self, call: Callable[[], None]) -> None:
+        self.calls += 1
+        if self.calls == self.die_at and not self.after:
+            raise Killed
+        call()
+        if self.calls == self.die_at:
+            raise Killed
+
+    def mount(
+        self, source: str, target: str, fstype: str, *, flags: int = 0, options: str = ""
+    ) -> None:
+        self._maybe_die(
+            lambda: Kernel.mount(self, source, target, fstype, flags=flags, options=options)
+        )
+
+    def bind(self, source: str, target: str) -> None:
+        self._maybe_die(lambda: Kernel.mount(self, source, target, "", flags=4096))
+
+    def unmount(self, target: str) -> None:
+        self._maybe_die(lambda: Kernel.unmount(self, target))
+
+
+class World:
+    def __init__(self, top: Path, threads: Threads) -> None:
+        self.top = top
+        self.kernel = Mortal()
+        self.node_memory = 512 * MIB
+        self.files = CarefulFiles(threads, self.kernel)
+        self.volumes = VolumeRegistry(
+            f"{top}/root",
+            [
+                EmptyDir(
+                    self.kernel, self.files, threads, node_memory=lambda: self.node_memory
+                ),
+                HostPath(self.files),
+            ],
+            kernel=self.kernel,
+            files=self.files,
+            threads=threads,
+        )  # fmt: skip
+        self.pod_folder = top / "root/pods" / UID
+
+    def mounts(self) -> list[str]:
+        return [mount.point for mount in mounts_below(str(self.top))]
+
+    def place(self, name: str) -> Path:
+        return self.pod_folder / "volumes" / EMPTY / name
+
+
+def empty(name: str, **source: str) -> v1.Volume:
+    return v1.Volume(name=name, emptyDir=msgspec.convert(source, v1.EmptyDirVolumeSource))
+
+
+def a_pod(
+    *volumes: v1.Volume,
+    mounts: list[v1.VolumeMount] | None = None,
+    context: v1.PodSecurityContext | None = None,
+    limits: dict[str, str] | None = None,
+) -> DesiredPod:
+    """A pod whose one container mounts every volume, or what is given."""
+    if mounts is None:
+        mounts = [v1.VolumeMount(name=one.name, mountPath=f"/{one.name}") for one in volumes]
+    resources = v1.ResourceRequirements(limits=limits, requests=limits) if limits else None
+    container = v1.Container(name="app", volumeMounts=mounts, resources=resources)
+    pod = v1.Pod(
+        metadata=meta_v1.ObjectMeta(name="web"),
+        spec=v1.PodSpec(containers=[container], volumes=[*volumes], securityContext=context),
+    )
+    return DesiredPod(uid=UID, source=Source.FILE, origin="", pod=pod)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
