@@ -82,7 +82,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         """Start containerd, again if it was stopped, and bring the images; CRI answers then."""
         _run(lambda: embedded.ensure(self.settings))
         with self.cri() as call:
-            _wait_until_initialized(call)
+            _wait_until_ready(call)
         for image in self.images:
             if not self.ctr.has_image(image.name):
                 self.import_image(image)
@@ -204,17 +204,20 @@ def _program(name: str, settings: ContainerdSettings) -> str:
     return found
 
 
-def _wait_until_initialized(call: Call) -> None:
-    """A containerd that has just begun to listen refuses CRI calls until it knows its pods."""
+def _wait_until_ready(call: Call) -> None:
+    """A containerd that has just begun to listen must first find its pods and its network."""
     deadline = time.monotonic() + 30.0
-    while True:
+    lacking = ["an answer"]
+    while lacking and time.monotonic() < deadline:
         try:
-            call(pb.ListPodSandboxRequest())
-            return
+            conditions = call(pb.StatusRequest()).status.conditions
+            lacking = [f"{c.type}: {c.message}" for c in conditions if not c.status]
         except grpc.RpcError as error:
-            if "not initialized" not in str(error) or time.monotonic() > deadline:
+            if "not initialized" not in str(error):
                 raise
         time.sleep(0.02)
+    if lacking:
+        raise RuntimeError(f"containerd does not become ready: {', '.join(lacking)}")
 
 
 def _run(call: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nodeagent.errors import CriUnavailable
 
 NAMESPACE = "k8s.io"
 DEADLINE = 60.0
+CRI_LABEL = "io.cri-containerd.image=managed"
 _CRI_TYPES = ("io.containerd.grpc.v1", "io.containerd.cri.v1")
 
 
@@ -27,8 +29,21 @@ class Ctr(msgspec.Struct, frozen=True, kw_only=True):
         return name in self._run("images", "ls", "-q", f"name=={name}").split()
 
     def import_image(self, archive: Path, *, snapshotter: str = "overlayfs") -> None:
-        """Take in an OCI archive. Repeating it changes nothing."""
+        """Take in an OCI archive; return when CRI has it too. Repeating it changes nothing.
+
+        CRI learns of an image by an event, and labels it as its own once it has.
+        """
         self._run("images", "import", "--snapshotter", snapshotter, str(archive))
+        deadline = time.monotonic() + DEADLINE
+        while (unknown := self._unknown_to_cri()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if unknown:
+            detail = f"its CRI plugin does not take in {', '.join(unknown)}"
+            raise CriUnavailable(op="ctr images import", target=str(self.socket), detail=detail)
+
+    def _unknown_to_cri(self) -> list[str]:
+        rows = self._run("images", "ls").splitlines()[1:]
+        return [row.split()[0] for row in rows if CRI_LABEL not in row]
 
     def running(self) -> int:
         """How many containers run, those of sandboxes included."""
