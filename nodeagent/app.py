@@ -12,6 +12,8 @@ from nodeagent.adapters.cri.connect import Cri, open_cri
 from nodeagent.adapters.host import proc
 from nodeagent.adapters.host.facts import read_facts
 from nodeagent.adapters.host.files import HostPodFiles
+from nodeagent.adapters.host.kernel_settings import apply_kernel_settings
+from nodeagent.adapters.host.notify import Notifier
 from nodeagent.adapters.host.records import PodRecords
 from nodeagent.adapters.probes.checks import ProbeChecks
 from nodeagent.adapters.probes.http import HttpHooks
@@ -38,6 +40,7 @@ from nodeagent.engine.observe import Observer
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import PARALLEL_PULLS, Pulls
+from nodeagent.engine.service import Service
 from nodeagent.engine.sources import Sources
 from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
@@ -63,6 +66,7 @@ def run(settings: Settings) -> int:
     proc.lower_oom_score(settings.kubelet.oom_score_adj)
     proc.raise_open_files(settings.kubelet.max_open_files)
     settings.paths.root.mkdir(parents=True, exist_ok=True, mode=0o750)
+    apply_kernel_settings(protect=settings.kubelet.protect_kernel_defaults)
     asyncio.run(_run(settings))
     return 0
 
@@ -221,7 +225,6 @@ class _Engine:
             learn_driver=self._driver.learn,
             roots=roots,
             ready=self._ready,
-            on_ready=lambda: log.info("agent is ready", pods=len(self.publisher.pods())),
         )
         api = self._api()
         return {
@@ -234,6 +237,7 @@ class _Engine:
             "sources": self.sources.run,
             "startup": startup.run,
             "api": api.run,
+            "service": Service(Notifier(), self.workers).run,
         }
 
     def _api(self) -> LocalApi:

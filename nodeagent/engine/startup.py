@@ -73,7 +73,7 @@ class RootCgroups:
 
 
 class Startup:
-    """Opens the gate for the workers; then says that the first full round is over."""
+    """Opens the gate for the workers once everything is known that they decide by."""
 
     def __init__(
         self,
@@ -84,11 +84,10 @@ class Startup:
         learn_driver: Callable[[str], None],
         roots: RootCgroups,
         ready: asyncio.Event,
-        on_ready: Callable[[], None],
     ) -> None:
         self._keeper, self._observer, self._sources = keeper, observer, sources
         self._learn_driver, self._roots = learn_driver, roots
-        self._ready, self._on_ready = ready, on_ready
+        self._ready = ready
 
     async def run(self) -> None:
         """Wait for the runtime's answer and first list, and for every source; then keep house."""
@@ -98,7 +97,6 @@ class Startup:
         await self._observer.first_look.wait()
         await self._sources.all_seen.wait()
         self._ready.set()
-        self._on_ready()
         await self._roots.run()
 
     async def _make_roots(self) -> None:

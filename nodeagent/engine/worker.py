@@ -89,6 +89,7 @@ class PodWorker:
         self._unsure = False  # a create failed that may have worked all the same
         self._acted: tuple[list[str], ObservedPod] | None = None
         self._restarts: dict[str, float] = {}
+        self.first_round = asyncio.Event()  # it came to rest once
         self.forgotten = False
 
     def restored(self) -> None:
@@ -123,6 +124,8 @@ class PodWorker:
         while not self.forgotten:
             await self._bell.wait(at_most=RESYNC if pause is None else min(pause, RESYNC))
             pause = await self._try()
+            if pause != 0.0:
+                self.first_round.set()
 
     async def _try(self) -> float | None:
         """One step; an error becomes a setback of this pod only. Seconds until the next."""

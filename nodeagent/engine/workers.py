@@ -39,6 +39,7 @@ class Workers:
         self._records: dict[PodUid, PodMemory] = {}
         self.draining = False
         self.changed = asyncio.Event()
+        self.first_round = asyncio.Event()
         self.on_forgotten: Callable[[PodMemory], None] = lambda _: None
 
     def equip(self, tools: WorkerTools) -> None:
@@ -59,6 +60,9 @@ class Workers:
             try:
                 for uid in self._all_known():
                     self._hear_wish(uid)
+                for worker in tuple(self._workers.values()):
+                    await worker.first_round.wait()
+                self.first_round.set()
                 await asyncio.Event().wait()
             finally:
                 self._group = None
@@ -123,7 +127,10 @@ class Workers:
         return PodMemory(pod=orphan_pod(seen), seen_at=now, admitted=True)
 
     async def _live(self, uid: PodUid, worker: PodWorker) -> None:
-        await worker.run()
+        try:
+            await worker.run()
+        finally:
+            worker.first_round.set()
         del self._workers[uid]
         del self._order[uid]
         self.on_forgotten(worker.memory)
