@@ -238,7 +238,7 @@ def _waiting(
     entry = view.memory.backoffs.get(spec.name)
     loop = crash_loop(view.rules, pod.annotations)
     key = backoff_key(pod, spec)
-    ready_at = restart_at(entry, key, finished_at=newest.finished_at, loop=loop, now=view.now)
+    ready_at = restart_at(entry, key, newest, loop=loop, now=view.now)
     if entry is None or ready_at <= view.now:
         return None
     delay = short_duration(min(entry.delay, loop.longest))

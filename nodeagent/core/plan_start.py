@@ -82,9 +82,8 @@ def backoff_of(
     loop = crash_loop(rules, memory.pod.annotations)
     key = backoff_key(memory.pod, wanted.container)
     entry = memory.backoffs.get(last.name)
-    at = restart_at(entry, key, finished_at=last.finished_at, loop=loop, now=now)
-    after = next_backoff(entry, key, finished_at=last.finished_at, loop=loop, now=now)
-    return at, after
+    at = restart_at(entry, key, last, loop=loop, now=now)
+    return at, next_backoff(entry, key, last, loop=loop, now=now)
 
 
 def next_restart_count(memory: PodMemory, seen: ObservedPod, wanted: Wanted) -> int:

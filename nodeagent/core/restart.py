@@ -116,24 +116,32 @@ def backoff_key(pod: DesiredPod, container: v1.Container) -> str:
 
 
 def restart_at(
-    entry: Backoff | None, key: str, *, finished_at: float, loop: CrashLoop, now: float
+    entry: Backoff | None, key: str, last: SeenContainer, *, loop: CrashLoop, now: float
 ) -> float:
-    """The moment from which an exit at `finished_at` may be answered by a restart.
+    """The moment from which the end of `last` may be answered by a restart.
 
-    The first failure restarts at once; a container that ran long enough is forgiven. A finish
-    time in the future (the clock was set back) does not hold the container.
+    The first failure restarts at once; a container that ran long enough is forgiven. An answer
+    once given holds, also where the start then failed. A finish time in the future (the clock
+    was set back) does not hold the container.
     """
+    finished_at = last.finished_at
     if entry is None or entry.key != key or finished_at > now + 1.0:
         return min(finished_at, now)
+    if entry.after == last.id:
+        return finished_at
     if finished_at - entry.at > loop.reset:
         return finished_at
     return finished_at + min(entry.delay, loop.longest)
 
 
 def next_backoff(
-    entry: Backoff | None, key: str, *, finished_at: float, loop: CrashLoop, now: float
+    entry: Backoff | None, key: str, last: SeenContainer, *, loop: CrashLoop, now: float
 ) -> Backoff:
-    """What to remember when an exited container is started again at `now`."""
-    fresh = entry is None or entry.key != key or finished_at - entry.at > loop.reset
-    delay = loop.initial if fresh or entry is None else min(entry.delay * 2, loop.longest)
-    return Backoff(key=key, delay=delay, at=now)
+    """What to remember when the end of `last` is answered by a start at `now`."""
+    if entry is None or entry.key != key:
+        return Backoff(key=key, delay=loop.initial, at=now, after=last.id)
+    if entry.after == last.id:
+        return entry
+    fresh = last.finished_at - entry.at > loop.reset
+    delay = loop.initial if fresh else min(entry.delay * 2, loop.longest)
+    return Backoff(key=key, delay=delay, at=now, after=last.id)

@@ -159,13 +159,18 @@ def _phase(
 
 
 def _coming_back(memory: PodMemory, seen: ObservedPod) -> tuple[str, ...]:
-    """Containers that we ended to run them again: their exit is not the pod's."""
+    """Containers that we ended to run them again: their exit is not the pod's.
+
+    So with one that is made already and about to be started.
+    """
+    names = tuple(c.name for _, c in each_container(memory.pod.spec))
     if memory.restart_all > 0:
-        return tuple(c.name for _, c in each_container(memory.pod.spec))
+        return names
     return tuple(
         name
-        for name, id_ in memory.replaced.items()
-        if (newest := seen.newest(name)) is not None and newest.id == id_
+        for name in names
+        if (newest := seen.newest(name)) is not None
+        and (newest.phase is Phase.CREATED or memory.replaced.get(name) == newest.id)
     )
 
 

@@ -101,7 +101,7 @@ class BackoffTeller:
         entry = memory.backoffs.get(container.name)
         loop = crash_loop(rules, memory.pod.annotations)
         key = backoff_key(memory.pod, container)
-        return restart_at(entry, key, finished_at=newest.finished_at, loop=loop, now=now) > now
+        return restart_at(entry, key, newest, loop=loop, now=now) > now
 
     def _emit(self, memory: PodMemory, kind: Kind, container: v1.Container) -> None:
         pod = memory.pod

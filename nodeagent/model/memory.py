@@ -14,12 +14,14 @@ from nodeagent.model.probes import ProbeMemory
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     """Crash-loop bookkeeping of one container: the delay for its next restart, set at `at`.
 
-    `key` changes with the image and resources, which starts the bookkeeping afresh.
+    `key` changes with the image and resources, which starts the bookkeeping afresh. `after` is
+    the id of the instance whose end was answered then.
     """
 
     key: str
     delay: float
     at: float
+    after: str = ""
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """What the planner decides, case by case."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -114,7 +116,7 @@ def test_a_crashed_container_waits_out_its_delay(
     crash = sight(ended(code=1, at=NOW))
     first = plan(remembered(images_at={"web": 1}), crash).actions[0]
     assert isinstance(first, StartContainer) and first.backoff is not None
-    entry = msgspec.structs.replace(first.backoff, delay=delay)
+    entry = msgspec.structs.replace(first.backoff, delay=delay, after="the one before")
     memory = remembered(images_at={"web": 1}, backoffs={"web": entry})
     result = plan(memory, crash, NOW + waited)
     assert bool(starts(result)) is restarted
@@ -250,7 +252,7 @@ def test_restart_counts_go_on_where_the_runtime_lost_its_records() -> None:
 # --- init containers --------------------------------------------------------------------------
 
 
-def with_init(*init: v1.Container, **spec: object) -> PodMemory:
+def with_init(*init: v1.Container, **spec: Any) -> PodMemory:
     names = [c.name for c in init] + ["web"]
     return remembered(
         a_pod(initContainers=list(init), **spec), images_at={name: 0 for name in names}

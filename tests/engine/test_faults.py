@@ -1,13 +1,15 @@
 """A runtime that hangs, goes away, loses events or answers too late; what must not follow."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
+from nodeagent.errors import CriUnimplemented
 from nodeagent.model.ids import PodUid
-from nodeagent.model.observed import Phase
+from nodeagent.model.observed import EventKind, Phase, RuntimeEvent
 from tests.fakes.node import Machine, running, until
-from tests.fakes.pods import UID, a_container, a_pod
+from tests.fakes.pods import a_container, a_pod
 
 pytestmark = pytest.mark.looptime
 
@@ -199,13 +201,12 @@ async def test_a_stop_that_changes_nothing_is_not_repeated_without_pause() -> No
     async with running(a_pod()) as node:
         await asyncio.sleep(2)
         held = node.runtime.containers[node.current()]
-        node.runtime.hang["stop_container"] = lambda _: False
         real = node.runtime.stop_container
 
         async def deaf(container: str, *, grace: float) -> None:
             node.runtime.calls.append(("stop_container", container))
 
-        node.runtime.stop_container = deaf  # type: ignore[assignment,method-assign]
+        node.runtime.stop_container = deaf  # type: ignore[method-assign]
         node.unwant()
         await asyncio.sleep(30)
         assert node.runtime.count("stop_container") < 20
@@ -215,16 +216,12 @@ async def test_a_stop_that_changes_nothing_is_not_repeated_without_pause() -> No
 
 
 async def test_a_runtime_without_events_is_listed_again_and_again() -> None:
-    from collections.abc import AsyncIterator
-
-    from nodeagent.errors import CriUnimplemented
-    from nodeagent.model.observed import RuntimeEvent
-
     machine = Machine()
 
     async def none() -> AsyncIterator[RuntimeEvent]:
-        raise CriUnimplemented(op="GetContainerEvents", target="fake", detail="unknown")
-        yield
+        if machine.clock.now():
+            raise CriUnimplemented(op="GetContainerEvents", target="fake", detail="unknown")
+        yield RuntimeEvent(kind=EventKind.LOST, container_id="", at=0.0)
 
     machine.runtime.events = none  # type: ignore[method-assign]
     async with running(a_pod(), machine=machine) as node:
@@ -233,4 +230,3 @@ async def test_a_runtime_without_events_is_listed_again_and_again() -> None:
         await asyncio.sleep(11)
         assert node.is_running()
         assert node.observer.missed_events == 0
-    assert UID

@@ -71,6 +71,7 @@ class Node:
         self.bugs = 0
         self.shown: list[tuple[PodUid, v1.PodStatus | None]] = []
         self.ready = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
         self.state = NodeState()
         self.observer = Observer(
             runtime=runtime, sight=runtime, state=self.state, files=machine.files
@@ -173,6 +174,11 @@ class Node:
         pod = next((p for p in self.publisher.pods() if p.metadata and p.metadata.uid == uid), None)
         self.shown.append((uid, pod.status if pod else None))
 
+    def kill(self) -> None:
+        """The agent ends here and now, in the middle of whatever it does."""
+        if self.task is not None:
+            self.task.cancel()
+
     # --- what tests say ---------------------------------------------------------------------
 
     def want(self, *pods: DesiredPod) -> None:
@@ -242,9 +248,9 @@ async def running(
     machine.wanted = {**machine.wanted, **{pod.uid: pod for pod in pods}}
     async with asyncio.TaskGroup() as group:
         node = Node(machine, rules or NodeRules())
-        task = group.create_task(node.run())
+        node.task = group.create_task(node.run())
         yield node
-        task.cancel()
+        node.kill()
 
 
 async def until(check: Callable[[], bool], *, at_most: float = 60.0) -> None:

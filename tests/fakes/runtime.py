@@ -47,6 +47,7 @@ class FakeRuntime:
         self.fail: dict[str, Callable[[str], bool]] = {}
         self.hang: dict[str, Callable[[str], bool]] = {}
         self.calls: list[tuple[str, str]] = []
+        self.on_call: Callable[[str], None] = lambda _: None
         self.late: dict[str, tuple[Callable[[str], bool], float]] = {}
         self._queues: list[asyncio.Queue[RuntimeEvent]] = []
         self.mute = False  # events are lost while set
@@ -330,6 +331,8 @@ class FakeRuntime:
 
     async def _called(self, call: str, target: str) -> None:
         self.calls.append((call, target))
+        self.on_call(call)
+        await asyncio.sleep(0)
         if self._away:
             raise CriUnavailable(op=call, target=target, detail="connection refused")
         if call in self.hang and self.hang[call](target):
