@@ -1,6 +1,7 @@
 """Tell the service manager that the agent is up, and that its loop still turns."""
 
 import asyncio
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -8,6 +9,8 @@ import structlog
 from nodeagent.engine.workers import Workers
 
 log = structlog.get_logger()
+
+LONGEST_START = 45.0  # a pod that hangs must not make the service manager give up on us
 
 
 class ServiceManager(Protocol):
@@ -48,7 +51,9 @@ class Service:
             self._manager.stopping("pods go on running")
 
     async def _announce(self) -> None:
-        await self._workers.first_round.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_START):
+                await self._workers.first_round.wait()
         count = len(self._workers.memories())
         self._manager.ready(f"{count} pods")
         log.info("agent is ready", pods=count)
