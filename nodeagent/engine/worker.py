@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from nodeagent.aio.bell import Bell
+from nodeagent.core.broken_start import without_broken_off
 from nodeagent.core.ending import deadline_of, ending_due
 from nodeagent.core.plan import plan_pod, with_wake
 from nodeagent.core.status import derive_status
@@ -198,7 +199,7 @@ class PodWorker:
 
     def _take_in(self, now: float) -> None:
         """Wish, images, probes and sight into the memory; the status anew; published if other."""
-        tools, seen = self._tools, self._seen()
+        tools, seen = self._tools, without_broken_off(self._seen())
         wish = tools.state.desired(self._uid)
         pod = wish if wish is not None else self._unwanted()
         box = seen.sandbox
