@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("nodeagent.cli.validate:validate", "Check manifest files, without an agent."),
     "config": ("nodeagent.cli.config:config", "Check or show the configuration."),
     "doctor": ("nodeagent.cli.doctor:doctor", "Check this machine, with a fix for each finding."),
+    "help": ("nodeagent.cli.help:help_", "Explain an error by its code, or a command."),
 }
 
 

@@ -73,8 +73,10 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 def _complain(program: str, error: AgentError) -> None:
-    line = " ".join(str(error).split())
-    print(f"{program}: {line}", file=sys.stderr)
+    from nodeagent.core.catalogue import code_for  # late: only a failure needs it
+
+    line, code = " ".join(str(error).split()), code_for(error.reason)
+    print(f"{program}: {line}" + (f" [{code}]" if code else ""), file=sys.stderr)
 
 
 def _code(error: AgentError) -> int:

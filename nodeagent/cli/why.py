@@ -47,10 +47,11 @@ def why_path(pod: PodName) -> str:
 
 
 def summary(story: dict[str, Any]) -> list[str]:
-    """The cause, then what comes next, what to do, and what else should be known."""
+    """The cause, then what comes next, what to do, its code, and what else should be known."""
     lines = [story["cause"]]
     lines += [f"Next: {story['next']}"] if story["next"] else []
     lines += [f"To do: {story['fix']}"] if story["fix"] else []
+    lines += [f"More: nodeagent help {story['code']}"] if story.get("code") else []
     return lines + [f"Also: {text}" for text in story["also"]]
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.catalogue import code_for
 from nodeagent.core.containers import Kind, each_container, field_path
-from nodeagent.core.exits import end_text, one_line
+from nodeagent.core.exits import end_code, end_text, one_line
 from nodeagent.core.pod_state import short_age
 from nodeagent.core.story import Case, Finding
 from nodeagent.core.times import as_seconds
@@ -172,6 +173,7 @@ def _crashed(story: Story, waiting: v1.ContainerStateWaiting) -> Finding:
         if retry
         else "It is started again after its back-off.",
         fix=_crash_fix(story, ended),
+        code=end_code(ended) or code_for("CrashLoopBackOff"),
     )
 
 
@@ -194,6 +196,7 @@ def _failed_start(story: Story, waiting: v1.ContainerStateWaiting) -> Finding:
         if retry
         else ("Nothing changes until the manifest or the image does." if final else ""),
         fix=_FIXES.get(reason, ""),
+        code=code_for(reason),
     )
 
 
@@ -218,6 +221,7 @@ def _creating(story: Story, waiting: v1.ContainerStateWaiting) -> Finding | None
         return Finding(
             cause=f"Nothing can start yet ({event.reason}): {one_line(event.message)}",
             next="It is tried again and again, with growing waits.",
+            code=code_for(event.reason),
         )
     image = case.memory.images.get(story.name) if case.memory else None
     if image and image.state is ImageState.PULLING:
@@ -263,6 +267,7 @@ def _ended(story: Story, ended: v1.ContainerStateTerminated) -> Finding | None:
         cause=f"Container {story.name} {what}",
         next=f"It is started again {retry}." if retry else f"restartPolicy is {story.case.policy}.",
         fix=_crash_fix(story, ended) if ended.exitCode else "",
+        code=end_code(ended),
     )
 
 
@@ -285,4 +290,5 @@ def _running(story: Story, running: v1.ContainerStateRunning) -> Finding | None:
         next="It gets ready as soon as the probe succeeds."
         if probe == "readiness"
         else "It is restarted if the probe keeps failing.",
+        code=code_for("Unhealthy") if unhealthy else "",
     )

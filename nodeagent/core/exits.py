@@ -4,6 +4,7 @@ import signal
 
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.catalogue import code_for
 from nodeagent.core.pod_state import short_age
 from nodeagent.core.times import as_seconds
 
@@ -22,6 +23,13 @@ def end_text(ended: v1.ContainerStateTerminated, *, memory_limit: str = "") -> s
         parts += f" after {short_age(finished - started)}"
     words = one_line(ended.message or "")
     return f"{parts}: {words}" if words else parts
+
+
+def end_code(ended: v1.ContainerStateTerminated | None) -> str:
+    """The end's code in the catalogue of errors, "" for a good one."""
+    if ended is None or (ended.exitCode == 0 and ended.reason in (None, "", "Completed")):
+        return ""
+    return code_for(ended.reason or "Error", exit_code=ended.exitCode)
 
 
 def _how(ended: v1.ContainerStateTerminated, memory_limit: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from nodeagent.core.catalogue import code_for
 from nodeagent.core.container_story import Story, container_findings
-from nodeagent.core.exits import end_text
+from nodeagent.core.exits import end_code, end_text
 from nodeagent.core.pod_state import short_age, state_of
 from nodeagent.core.story import Case, Finding
 from nodeagent.core.times import as_seconds
@@ -28,7 +29,10 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to "why?". `also`: what else should be known; `timeline`: oldest first."""
+    """The answer to "why?". `also`: what else should be known; `timeline`: oldest first.
+
+    `code` is the cause's in the catalogue of errors, "" where nothing is wrong.
+    """
 
     namespace: str
     name: str
@@ -36,6 +40,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     cause: str
     next: str = ""
     fix: str = ""
+    code: str = ""
     also: tuple[str, ...] = ()
     timeline: tuple[Moment, ...] = ()
 
@@ -53,6 +58,7 @@ def explain(case: Case) -> Explanation:
         cause=found.cause,
         next=found.next,
         fix=found.fix,
+        code=found.code,
         also=tuple(broken),
         timeline=tuple(timeline(case)),
     )
@@ -72,6 +78,7 @@ def explain_absent(
             cause=f"The manifest cannot be used: {problem_text(first)}",
             next="The file is read again as soon as it changes.",
             fix=f"Mend {first.origin}; `nodeagent validate FILE` checks it without running it.",
+            code=code_for(first.reason),
             also=tuple(problem_text(other) for other in problems[1:]),
             timeline=moments,
         )
@@ -115,6 +122,7 @@ def _rejected(case: Case) -> Finding | None:
     return Finding(
         cause=f"The node refused the pod ({rejected.reason}): {rejected.message}",
         next="It is not tried again until its manifest changes or is put there anew.",
+        code=code_for(rejected.reason),
     )
 
 
@@ -152,6 +160,7 @@ def _ended_as_a_whole(case: Case) -> Finding | None:
     return Finding(
         cause=f"The pod failed as a whole ({status.reason}): {status.message or 'no message'}",
         next="It stays so: nothing starts it again.",
+        code=code_for(status.reason),
     )
 
 
@@ -164,6 +173,7 @@ def _finished(case: Case) -> Finding | None:
             return Finding(
                 cause=f"Container {story.name} {end_text(story.ended, memory_limit=story.limit)}",
                 next=f"Nothing: restartPolicy is {case.policy}.",
+                code=end_code(story.ended),
             )
     return Finding(
         cause="All containers completed with code 0.",
@@ -178,6 +188,7 @@ def _bad_edit(case: Case) -> Finding | None:
         cause=_broken(case.problems[0]),
         next="The file is read again as soon as it changes.",
         fix="Mend the file; `nodeagent validate FILE` checks it without running it.",
+        code=code_for(case.problems[0].reason),
         is_manifest=True,
     )
 

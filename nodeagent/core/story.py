@@ -37,9 +37,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A cause, what happens next and when, and what to do about it."""
+    """A cause, what happens next and when, and what to do about it.
+
+    `code` is that of the catalogue of errors, "" where nothing is wrong.
+    """
 
     cause: str
     next: str = ""
     fix: str = ""
+    code: str = ""
     is_manifest: bool = False

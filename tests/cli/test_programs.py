@@ -79,7 +79,8 @@ def test_help_of_run_names_the_flags_of_kubelet(capsys: pytest.CaptureFixture[st
 def test_a_wrong_flag_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = ended(capsys, kubelet.main, "--max-pod=5")
     assert (code, out) == (2, "")
-    assert err == "kubelet: read flag --max-pod: unknown; the nearest known flag is --max-pods\n"
+    told = "kubelet: read flag --max-pod: unknown; the nearest known flag is --max-pods"
+    assert err == f"{told} [NA8001]\n"
 
 
 @pytest.mark.parametrize(

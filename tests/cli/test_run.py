@@ -66,21 +66,21 @@ def test_a_wrong_file_is_one_line_and_exit_code_two(
     assert agent.settings is None
     assert capsys.readouterr().err == (
         f"kubelet: configure port ({path}, line 3): 0.5 is not allowed; "
-        "allowed is a whole number from 1 to 65535\n"
+        "allowed is a whole number from 1 to 65535 [NA8001]\n"
     )
 
 
 @pytest.mark.parametrize(
     ("error", "code", "lines"),
     [
-        (AWAY, 1, ["p: Version unix:///run/c.sock: connection refused"]),
-        (WRONG, 2, ["p: configure cgroupDriver: containerd uses systemd"]),
+        (AWAY, 1, ["p: Version unix:///run/c.sock: connection refused [NA7001]"]),
+        (WRONG, 2, ["p: configure cgroupDriver: containerd uses systemd [NA8001]"]),
         (
             ExceptionGroup("tasks", [ExceptionGroup("pods", [AWAY]), WRONG]),
             2,
             [
-                "p: Version unix:///run/c.sock: connection refused",
-                "p: configure cgroupDriver: containerd uses systemd",
+                "p: Version unix:///run/c.sock: connection refused [NA7001]",
+                "p: configure cgroupDriver: containerd uses systemd [NA8001]",
             ],
         ),
     ],
