@@ -1,14 +1,14 @@
 """Private containerds for tests: own socket, network and cgroups; nothing of them stays behind."""
 
 import asyncio
-import fcntl
 import os
 import platform
 import shutil
+import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -167,34 +167,47 @@ def clean_up(root: Path) -> None:
 def claim() -> tuple[int, Path, Callable[[], None]]:
     """Take the lowest number nobody holds, and clean up after whoever held it before.
 
-    Returns the number, an empty folder, and what to call in the end. The lock goes with its
-    process, so a number left by a crash is free again. It lies beside the folder, which is removed.
+    Returns the number, an empty folder, and what to call in the end.
     """
     for number in range(MOST):
-        root = BASE / f"{PREFIX}{number}"
-        lock = os.open(f"{root}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
+        lock = _lock(number)
+        if lock is None:
             continue
+        root = BASE / f"{PREFIX}{number}"
         clean_up(root)
         root.mkdir()
 
-        def give_back(root: Path = root, lock: int = lock) -> None:
+        def give_back(root: Path = root, lock: socket.socket = lock) -> None:
             clean_up(root)
-            os.close(lock)
+            lock.close()
 
         return number, root, give_back
-    pytest.fail(f"{MOST} test sessions hold all of {BASE}/{PREFIX}*")
+    pytest.fail(f"{MOST} test sessions hold all of {PREFIX}*")
 
 
 def sweep() -> None:
     """Clean up after every session that crashed."""
-    for root in BASE.glob(f"{PREFIX}[0-9]*[0-9]"):
-        with suppress(OSError), Path(f"{root}.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            clean_up(root)
+    for root in BASE.glob(f"{PREFIX}*"):
+        number = root.name.removeprefix(PREFIX)
+        lock = _lock(int(number)) if number.isdigit() else None
+        if lock is not None:
+            with lock:
+                clean_up(root)
+
+
+def _lock(number: int) -> socket.socket | None:
+    """Hold a number; None if another session does.
+
+    An abstract socket goes with its process, so a number left by a crash is free again, and counts
+    in the whole network namespace, as bridges and rules do, also between chroots.
+    """
+    lock = socket.socket(socket.AF_UNIX)
+    try:
+        lock.bind(f"\0{PREFIX}{number}")
+    except OSError:
+        lock.close()
+        return None
+    return lock
 
 
 def _program(name: str, settings: ContainerdSettings) -> str:

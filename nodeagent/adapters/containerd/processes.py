@@ -50,10 +50,15 @@ def is_alive(pid: int) -> bool:
 
 
 def with_words(*words: str) -> Iterator[int]:
-    """Pids of the processes whose command line has all these words."""
+    """Pids of the processes whose command line has all these words.
+
+    Only those that see our file tree: in a container beside us the same paths are other files.
+    """
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and set(words) <= set(command_line(int(entry.name))):
-            yield int(entry.name)
+            with suppress(OSError):
+                if (entry / "root").samefile("/"):
+                    yield int(entry.name)
 
 
 def descendants(pid: int) -> Iterator[int]:
