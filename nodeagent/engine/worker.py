@@ -36,7 +36,7 @@ from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Ending, PodMemory, Rejected
 from nodeagent.model.node import NodeFacts, NodeRules
-from nodeagent.model.observed import ObservedPod
+from nodeagent.model.observed import ObservedPod, Phase
 
 log = structlog.get_logger()
 
@@ -386,9 +386,9 @@ class PodWorker:
 
 
 def _counted(known: dict[str, int], seen: ObservedPod) -> dict[str, int]:
-    """The highest restart count of each container, with what is seen now."""
+    """The highest restart count of each container, with what was ever started and is seen now."""
     counts = dict(known)
-    for container in seen.containers:
+    for container in (c for c in seen.containers if c.phase is not Phase.CREATED):
         counts[container.name] = max(counts.get(container.name, 0), container.restart_count)
     return counts
 
