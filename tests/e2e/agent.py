@@ -61,8 +61,10 @@ class Agent:
     # --- the process ------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Empty folders and a configuration file."""
+        """Empty folders and a configuration file; links of a crashed session go too."""
         shutil.rmtree(self.root, ignore_errors=True)
+        for link in self._links():
+            link.unlink()
         self.manifests.mkdir(parents=True)
         (self.root / "staging").mkdir()
         self.configure()
@@ -256,14 +258,14 @@ class Agent:
             "cgroups": [str(path) for path in cgroups if path.is_dir()],
             "pod folders": _names(self.state / "pods"),
             "pod logs": _names(self.logs_dir),
-            "log links": [
-                link.name
-                for link in LINKS.glob("*")
-                if link.is_symlink() and link.readlink().is_relative_to(self.logs_dir)
-            ],
+            "log links": [link.name for link in self._links()],
             "shims": [str(p) for p in processes.with_words("-address", str(settings.socket))],
         }
         return {kind: things for kind, things in found.items() if things}
+
+    def _links(self) -> list[Path]:
+        links = [link for link in LINKS.glob("*") if link.is_symlink()]
+        return [link for link in links if link.readlink().is_relative_to(self.logs_dir)]
 
     def drain(self) -> None:
         """Take every manifest away, wait, and be sure that no trace of any pod is left."""
