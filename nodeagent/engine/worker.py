@@ -56,6 +56,10 @@ class Neighbours(Protocol):
         """Admission's answer for a pod that has not run yet."""
         ...
 
+    def must_wait(self, memory: PodMemory) -> bool:
+        """Whether admission has to wait for the end of pods that are leaving."""
+        ...
+
 
 class WorkerTools(msgspec.Struct, frozen=True, kw_only=True):
     """What every worker uses."""
@@ -161,6 +165,8 @@ class PodWorker:
             return held
         if self._tools.neighbours.is_blocked(self.memory):
             return None
+        if self._asks_admission() and self._tools.neighbours.must_wait(self.memory):
+            return None
         if not self._admit():
             return 0.0
         seen = self._seen()
@@ -254,12 +260,16 @@ class PodWorker:
         self.memory = msgspec.structs.replace(self.memory, ending=ending)
         log.info("pod ends", pod=self._name, why=ending.why.value, grace=round(ending.grace, 1))
 
+    def _asks_admission(self) -> bool:
+        """Whether this pod never ran here: what runs is adopted and never asked again."""
+        memory = self.memory
+        return not memory.admitted and memory.ending is None and self._seen().is_gone
+
     def _admit(self) -> bool:
         """Ask admission once, before the pod's first action; says whether to go on."""
-        if self.memory.admitted or self.memory.ending is not None:
-            return True
-        if not self._seen().is_gone:
-            self.memory = msgspec.structs.replace(self.memory, admitted=True)
+        if not self._asks_admission():
+            if self.memory.ending is None and not self.memory.admitted:
+                self.memory = msgspec.structs.replace(self.memory, admitted=True)
             return True
         refused = self._tools.neighbours.refuse(self.memory)
         if refused is None:

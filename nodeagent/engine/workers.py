@@ -137,7 +137,7 @@ class Workers:
         self.changed.set()
         self.changed.clear()
         for other in self._workers.values():
-            if other.memory.pod.key == worker.memory.pod.key:
+            if other.memory.pod.key == worker.memory.pod.key or not other.memory.admitted:
                 other.ring()
         wish = self._state.desired(uid)
         if (wish is not None and not wish.deleting) or not self._state.observed(uid).is_gone:
@@ -162,17 +162,31 @@ class Workers:
         return memory.ending is not None or wish is None or wish.deleting
 
     def refuse(self, memory: PodMemory) -> Rejected | None:
-        """Admission among the pods that have been admitted and are not over."""
-        assert self._tools is not None
-        others = [
-            worker.memory.pod.pod
-            for uid, worker in self._workers.items()
-            if uid != memory.pod.uid and worker.memory.admitted and not _is_over(worker.memory)
-        ]
+        """Admission among the pods that have been admitted, are not over and are to stay."""
         unsupported = self._executor_tools().volumes.unsupported(memory.pod)
         if unsupported:
             return Rejected(reason="VolumeNotSupported", message=unsupported)
-        return admit(memory.pod, others=others, node=self._tools.node(), rules=self._tools.rules())
+        return self._admit(memory, [m for m in self._holders(memory) if not self._is_leaving(m)])
+
+    def must_wait(self, memory: PodMemory) -> bool:
+        """Whether only pods that are about to leave stand in the way: then their end is awaited."""
+        holders = self._holders(memory)
+        if not any(self._is_leaving(m) for m in holders):
+            return False
+        return self.refuse(memory) is None and self._admit(memory, holders) is not None
+
+    def _holders(self, memory: PodMemory) -> list[PodMemory]:
+        """Other pods that hold resources and ports of the node."""
+        return [
+            worker.memory
+            for uid, worker in self._workers.items()
+            if uid != memory.pod.uid and worker.memory.admitted and not _is_over(worker.memory)
+        ]
+
+    def _admit(self, memory: PodMemory, others: Iterable[PodMemory]) -> Rejected | None:
+        assert self._tools is not None
+        pods = [other.pod.pod for other in others]
+        return admit(memory.pod, others=pods, node=self._tools.node(), rules=self._tools.rules())
 
     # --- asked by the server and by others --------------------------------------------------
 

@@ -295,3 +295,29 @@ async def test_a_refused_pod_fails_for_good_with_its_reason() -> None:
         assert status.message == 'Pod was rejected: volume "data" is of kind nfs'
         assert node.recorder.reasons() == ["VolumeNotSupported"]
         assert not node.runtime.boxes
+
+
+async def test_a_pod_waits_for_the_port_of_one_that_is_leaving() -> None:
+    port = v1.ContainerPort(containerPort=80, hostPort=8080, protocol="TCP")
+    old = a_pod(a_container(ports=[port]), name="old", terminationGracePeriodSeconds=20)
+    new = a_pod(a_container(ports=[port]), name="new", uid="u2")
+    async with running(old) as node:
+        node.machine.runtime.ignores_term.add("web")
+        await asyncio.sleep(2)
+        node.unwant(UID)
+        node.want(new)
+        await asyncio.sleep(10)
+        assert node.of(uid="u2") == []
+        assert node.status("u2").phase == "Pending"
+        await asyncio.sleep(15)
+        assert node.is_running(uid="u2")
+
+
+async def test_a_pod_whose_port_is_taken_by_one_that_stays_is_refused() -> None:
+    port = v1.ContainerPort(containerPort=80, hostPort=8080, protocol="TCP")
+    old = a_pod(a_container(ports=[port]), name="old")
+    async with running(old) as node:
+        await asyncio.sleep(2)
+        node.want(a_pod(a_container(ports=[port]), name="new", uid="u2"))
+        await asyncio.sleep(2)
+        assert (node.status("u2").phase, node.status("u2").reason) == ("Failed", "NodePorts")
