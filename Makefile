@@ -8,7 +8,7 @@ STEP := tools/step.sh
 
 RUN_PACKAGES := python3 python3-venv containerd runc containernetworking-plugins iptables \
 	iproute2 mount busybox-static
-TEST_PACKAGES := $(RUN_PACKAGES) docker-registry patchelf debian-archive-keyring
+TEST_PACKAGES := $(RUN_PACKAGES) docker-registry patchelf debian-archive-keyring systemd
 
 .PHONY: run stop test check protos e2e bench clean packages test-packages
 
@@ -30,6 +30,8 @@ check: $(VENV)/.installed-dev
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PY) protos/generate.py --check
+	@$(PY) -m tools.errors_page --check
+	@$(PY) -m tools.service_files --check
 
 protos: $(VENV)/.installed-dev
 	@$(PY) protos/generate.py

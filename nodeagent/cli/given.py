@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nodeagent.cli.output import note
+from nodeagent.core import service_files
 from nodeagent.settings.flags import Flags, parse_flags
 
-CONFIG_FILE = Path("/etc/nodeagent/config.yaml")
-DROP_INS = Path("/etc/nodeagent/config.d")
+CONFIG_FILE = Path(service_files.CONFIG)
+DROP_INS = Path(service_files.DROP_INS)
 
 
 def given_flags(words: Sequence[str]) -> Flags:

@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("nodeagent.cli.config:config", "Check or show the configuration."),
     "doctor": ("nodeagent.cli.doctor:doctor", "Check this machine, with a fix for each finding."),
     "help": ("nodeagent.cli.help:help_", "Explain an error by its code, or a command."),
+    "install": ("nodeagent.cli.install:install", "Make the agent a service of this machine."),
+    "uninstall": ("nodeagent.cli.install:uninstall", "Take back what install wrote."),
 }
 
 

@@ -36,7 +36,7 @@ def look_at_host(
         files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         watches=_number(proc / "sys/fs/inotify/max_user_watches"),
         instances=_number(proc / "sys/fs/inotify/max_user_instances"),
-        swap_bytes=_swap(proc / "meminfo"),
+        swap_bytes=swap_bytes(proc / "meminfo"),
         conntrack_used=_number(net / "netfilter/nf_conntrack_count"),
         conntrack_max=_number(net / "netfilter/nf_conntrack_max"),
         forwarding=_flag(net / "ipv4/ip_forward"),
@@ -94,7 +94,8 @@ def _flag(path: Path) -> bool | None:
     return None if found < 0 else found > 0
 
 
-def _swap(meminfo: Path) -> int:
+def swap_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """The machine's swap, 0 where there is none or nobody tells."""
     try:
         lines = meminfo.read_text().splitlines()
     except OSError:
