@@ -10,6 +10,7 @@ from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import DnsSpec
 from nodeagent.model.node import NodeFacts, NodeRules
 
+MISSING_CLUSTER_DNS: Final = "MissingClusterDNS"
 MAX_SERVERS: Final = 3
 MAX_SEARCHES: Final = 32
 MAX_SEARCH_CHARS: Final = 2048
@@ -107,7 +108,7 @@ def _no_resolver(node: NodeFacts) -> DnsSpec:
 
 def _missing(pod: DesiredPod) -> DnsWarning:
     return DnsWarning(
-        reason="MissingClusterDNS",
+        reason=MISSING_CLUSTER_DNS,
         message=f'pod: "{pod.name}_{pod.namespace}({pod.uid})". kubelet does not have ClusterDNS '
         'IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to '
         '"Default" policy.',

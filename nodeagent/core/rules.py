@@ -29,6 +29,8 @@ def node_rules(settings: Settings, *, cgroup_driver: str) -> NodeRules:
         crash_initial=back_off.initial,
         crash_max=back_off.max,
         crash_reset=back_off.reset,
+        ids_per_pod=kubelet.user_namespaces.ids_per_pod,
+        joined=not settings.standalone,
     )
 
 

@@ -10,6 +10,7 @@ from nodeagent.core.env import container_env
 from nodeagent.core.hosts import HOSTS_PATH, hosts_text, pod_names
 from nodeagent.core.log_paths import container_log_path, pod_log_directory
 from nodeagent.core.mounts import Places, sub_paths
+from nodeagent.core.resolv import MISSING_CLUSTER_DNS, DnsWarning, dns_spec
 from nodeagent.core.sandbox_config import sandbox_config
 from nodeagent.engine.ports import PodFiles, Volumes
 from nodeagent.errors import ConfigError
@@ -77,6 +78,14 @@ class Configs:
             user=memory.user,
             places=places.values(),
         )
+
+    def dns_warnings(self, pod: DesiredPod) -> tuple[DnsWarning, ...]:
+        """What of the pod's DNS does not fit; a node without a cluster misses no cluster DNS."""
+        rules = self._rules()
+        _, warnings = dns_spec(
+            pod, node=self._node(), rules=rules, host_resolv=self._texts().resolv
+        )
+        return tuple(w for w in warnings if rules.joined or w.reason != MISSING_CLUSTER_DNS)
 
     async def container(
         self,

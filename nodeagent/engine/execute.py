@@ -22,7 +22,7 @@ from nodeagent.engine.ports import (
 )
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.stops import Stopper
-from nodeagent.errors import AgentError, CriError, HookFailed
+from nodeagent.errors import AgentError, CriError
 from nodeagent.model.actions import (
     Action,
     CreateSandbox,
@@ -33,9 +33,7 @@ from nodeagent.model.actions import (
     RemoveSandbox,
     StartContainer,
     StopContainers,
-    StopOne,
     StopSandbox,
-    StopWhy,
     TearDownPod,
 )
 from nodeagent.model.events import EventType, Subject
@@ -45,7 +43,6 @@ from nodeagent.model.memory import PodMemory
 from nodeagent.model.observed import ObservedPod
 
 RANK_SANDBOX, RANK_CONTAINER = 1, 0  # a pod that has begun is finished before another begins
-HOOK_GRACE = 2.0  # what a container gets whose postStart failed
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +140,8 @@ class Executor:
 
     async def _create_sandbox(self, action: CreateSandbox, memory: PodMemory) -> PodMemory:
         tools, pod = self._tools, memory.pod
+        for warning in tools.configs.dns_warnings(memory.pod):
+            self._event(memory, warning.reason, warning.message)
         config = tools.configs.sandbox(memory, attempt=action.attempt, places=self._places)
         try:
             async with tools.gate.hold(rank=RANK_SANDBOX):
@@ -208,32 +207,16 @@ class Executor:
         await self._tools.observer.look(uid)
 
     async def post_start(self, name: str, memory: PodMemory, seen: ObservedPod) -> None:
-        """Run the hook of a container that was just started, if it has one.
-
-        HookFailed says that it failed, and the container has been stopped for it.
-        """
-        tools, pod = self._tools, memory.pod
+        """Run the hook of a container that was just started, if it has one. HookFailed."""
+        pod = memory.pod
         known, newest = find_container(pod.spec, name), seen.newest(name)
         if known is None or newest is None:
             return
-        (_, container), id_ = known, newest.id
+        _, container = known
         if container.lifecycle is None or container.lifecycle.postStart is None:
             return
         ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""
-        try:
-            await tools.hooks.post_start(pod, container, id_, ip)
-        except HookFailed:
-            stop = StopOne(
-                id=id_,
-                name=container.name,
-                grace=HOOK_GRACE,
-                why=StopWhy.POST_START,
-                message="FailedPostStartHook",
-                pre_stop=False,
-            )
-            await self._stopper.stop(StopContainers(stops=(stop,)), pod, seen)
-            await tools.observer.look_container(pod.uid, id_)
-            raise
+        await self._tools.hooks.post_start(pod, container, newest.id, ip)
 
     # --- ends -------------------------------------------------------------------------------
 

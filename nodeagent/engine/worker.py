@@ -10,7 +10,18 @@ import structlog
 from nodeagent.aio.bell import Bell
 from nodeagent.core.broken_start import without_broken_off
 from nodeagent.core.ending import deadline_of, ending_due
+from nodeagent.core.ends import event_of_exit, is_over, take_ends, without_plans
 from nodeagent.core.plan import plan_pod, with_wake
+from nodeagent.core.remember import (
+    with_counts,
+    with_failed_hook,
+    with_restart_all,
+    with_restarts,
+    with_stops,
+    with_trouble,
+    with_try,
+    without_trouble,
+)
 from nodeagent.core.status import derive_status
 from nodeagent.engine.execute import Executor
 from nodeagent.engine.ports import Clock, Recorder, Records
@@ -29,18 +40,17 @@ from nodeagent.model.actions import (
     RestartAll,
     StartContainer,
     StopContainers,
-    StopWhy,
 )
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import PodUid
-from nodeagent.model.memory import Ending, PodMemory, Rejected
+from nodeagent.model.launch import IdRange
+from nodeagent.model.memory import Ending, EndRequest, PodMemory, Rejected
 from nodeagent.model.node import NodeFacts, NodeRules
-from nodeagent.model.observed import ObservedPod, Phase
+from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
 
-_TO_RUN_AGAIN = (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR)  # whatever the restart policy says
 _CREATING = (CreateSandbox, StartContainer)
 RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
 
@@ -58,6 +68,10 @@ class Neighbours(Protocol):
 
     def must_wait(self, memory: PodMemory) -> bool:
         """Whether admission has to wait for the end of pods that are leaving."""
+        ...
+
+    def id_range(self, memory: PodMemory) -> IdRange | None:
+        """User ids for a pod with hostUsers: false; None where it wants none or none are left."""
         ...
 
 
@@ -91,6 +105,8 @@ class PodWorker:
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
         self._breakable: asyncio.Timeout | None = None
+        self._hooked = ""  # the container whose postStart hook runs
+        self._asked_end: EndRequest | None = None
         self._unsure = False  # a create failed that may have worked all the same
         self._acted: tuple[list[str], ObservedPod] | None = None
         self._restarts: dict[str, float] = {}
@@ -102,20 +118,32 @@ class PodWorker:
         self._record.is_current(self.memory)
 
     def ring(self) -> None:
-        """Something of the pod may have changed."""
+        """Something of the pod may have changed. A hook of a container that is over ends too."""
         self._bell.ring()
+        if self._hooked and is_over(self._seen(), self._hooked):
+            self._break_off()
 
     def hear_wish(self) -> None:
         """The wish changed: a stop or hook that is under way is broken off by a nearer end."""
         self._bell.ring()
         if self._breakable is not None and self._ends_sooner():
-            breakable, self._breakable = self._breakable, None
+            self._break_off()
+
+    def end(self, request: EndRequest) -> None:
+        """End the pod for a reason of the node; a later end than that in force changes nothing."""
+        self._asked_end = request
+        self.hear_wish()
+
+    def _break_off(self) -> None:
+        breakable, self._breakable = self._breakable, None
+        if breakable is not None:
             breakable.reschedule(asyncio.get_running_loop().time())
 
     def _ends_sooner(self) -> bool:
         wish = self._tools.state.desired(self._uid)
         memory = msgspec.structs.replace(self.memory, pod=wish or self._unwanted())
-        return ending_due(memory, now=self._tools.clock.now()) != self.memory.ending
+        now = self._tools.clock.now()
+        return ending_due(memory, now=now, request=self._asked_end) != self.memory.ending
 
     def restart(self, container: str, at: float) -> None:
         """Restart one container ("" for all) now, its back-off forgotten."""
@@ -173,8 +201,10 @@ class PodWorker:
         plan = plan_pod(self.memory, seen, rules=self._tools.rules(), now=now)
         plan = with_wake(plan, deadline_of(self.memory) if self.memory.ending is None else None)
         if plan.restart_all is not RestartAll.NO_CHANGE:
-            self._turn_restart_all(plan, now)
+            self.memory = with_restart_all(self.memory, plan, now=now)
             return 0.0
+        if not any(isinstance(action, StopContainers) for action in plan.actions):
+            self.memory = without_plans(self.memory, seen)
         self._teller.tell(self.memory, seen, rules=self._tools.rules(), now=now)
         if not plan.actions:
             await self._record.save(self.memory)
@@ -221,26 +251,28 @@ class PodWorker:
             images=dict(tools.pulls.of(self._uid)),
             health=dict(health),
             probes=tools.probing.memory(self._uid),
-            restart_counts=_counted(self.memory.restart_counts, seen),
         )
-        self._take_restarts()
+        self.memory = with_restarts(with_counts(self.memory, seen), self._restarts)
+        self._restarts = {}
+        self._note_ends(seen)
         self._refresh_status(seen, now)
-        ending = ending_due(self.memory, now=now)
+        ending = ending_due(self.memory, now=now, request=self._asked_end)
+        self._asked_end = None
         if ending is not None and ending != self.memory.ending:
             self._begin_end(ending)
             self._refresh_status(seen, now)
         tools.publish(self.memory, seen)
 
-    def _take_restarts(self) -> None:
-        asked, self._restarts = self._restarts, {}
-        if asked:
-            memory = self.memory
-            self.memory = msgspec.structs.replace(
-                memory,
-                restart_asked={**memory.restart_asked, **asked},
-                backoffs={k: v for k, v in memory.backoffs.items() if k not in asked},
-                troubles={k: v for k, v in memory.troubles.items() if k not in asked},
-            )
+    def _note_ends(self, seen: ObservedPod) -> None:
+        """Why each container ended, told once for those that ended by themselves."""
+        before = self.memory.ends
+        notes = dict(take_ends(self.memory, seen))
+        if notes != before:
+            self.memory = msgspec.structs.replace(self.memory, ends=notes)
+        for container in seen.containers:
+            if container.id in notes and container.id not in before:
+                told = event_of_exit(container, notes[container.id])
+                self._event(*told, container=container.name)
 
     def _unwanted(self) -> DesiredPod:
         pod = self.memory.pod
@@ -273,20 +305,13 @@ class PodWorker:
             return True
         refused = self._tools.neighbours.refuse(self.memory)
         if refused is None:
-            self.memory = msgspec.structs.replace(self.memory, admitted=True)
+            user = self._tools.neighbours.id_range(self.memory)
+            self.memory = msgspec.structs.replace(self.memory, admitted=True, user=user)
             return True
         self.memory = msgspec.structs.replace(self.memory, rejected=refused)
         self._event(EventType.WARNING, refused.reason, refused.message)
         log.warning("pod refused", pod=self._name, reason=refused.reason, message=refused.message)
         return False
-
-    def _turn_restart_all(self, plan: Plan, now: float) -> None:
-        begun = plan.restart_all is RestartAll.BEGIN
-        self.memory = msgspec.structs.replace(
-            self.memory,
-            restart_all=now if begun else 0.0,
-            backoffs={**self.memory.backoffs, **plan.backoffs},
-        )
 
     # --- acting -----------------------------------------------------------------------------
 
@@ -323,14 +348,11 @@ class PodWorker:
             raise
 
     async def _stop(self, action: StopContainers) -> bool:
-        """Stop; False where a changed wish broke it off, so that it is planned again."""
-        replaced = {s.name: str(s.id) for s in action.stops if s.why in _TO_RUN_AGAIN}
-        if replaced:
-            replaced = {**self.memory.replaced, **replaced}
-            self.memory = msgspec.structs.replace(self.memory, replaced=replaced)
-            await self._record.save_before_acting(self.memory)
+        """Stop; False where a nearer end broke it off, so that it is planned again."""
+        self.memory = with_stops(self.memory, action, now=self._tools.clock.now())
+        await self._record.save_before_acting(self.memory)
         try:
-            async with asyncio.timeout(None) as self._breakable:
+            async with asyncio.timeout(self._until_deadline()) as self._breakable:
                 self.memory = await self._executor.execute(action, self.memory, self._seen())
         except TimeoutError:
             return False
@@ -341,66 +363,55 @@ class PodWorker:
     async def _start(self, action: StartContainer) -> bool:
         """Start a container; its failure is its own, and the others of the pod go on.
 
-        False where the end of the pod broke off its postStart hook.
+        False where it must be planned anew: its postStart hook failed or was broken off.
         """
-        self._remember_try(action)
+        self.memory = with_try(self.memory, action)
         if action.backoff is not None:
             await self._record.save_before_acting(self.memory)
         name, now = action.name, self._tools.clock.now()
         try:
             memory = await self._executor.execute(action, self.memory, self._seen())
-            async with asyncio.timeout(None) as self._breakable:
-                await self._executor.post_start(name, memory, self._seen())
-        except TimeoutError:
-            return False
+            done = await self._run_hook(name, memory)
         except AgentError as error:
             trouble = container_trouble(self.memory.troubles.get(name), error, now=now)
             self._unsure = not isinstance(error, (ConfigError, HookFailed))
             self._tools.pulls.doubt(self._uid, name)
-            attempts = {**self.memory.attempts}
-            if trouble.count > 1:
-                attempts[name] = max(attempts.get(name, 0), action.attempt + 1)
-            self.memory = msgspec.structs.replace(
-                self.memory,
-                troubles={**self.memory.troubles, name: trouble},
-                attempts=attempts,
-            )
+            self.memory = with_trouble(self.memory, action, trouble)
             self._event(EventType.WARNING, "Failed", f"Error: {error.detail}", name)
             log.warning(
                 "container does not start", pod=self._name, container=name, error=str(error)
             )
-            return True
+            return not isinstance(error, HookFailed)
+        self.memory = without_trouble(memory, name)
+        return done
+
+    async def _run_hook(self, name: str, memory: PodMemory) -> bool:
+        """Run the postStart hook; False where the end of pod or container broke it off."""
+        newest = self._seen().newest(name)
+        self._hooked = newest.id if newest is not None else ""
+        try:
+            async with asyncio.timeout(self._until_deadline()) as self._breakable:
+                await self._executor.post_start(name, memory, self._seen())
+        except TimeoutError:
+            return False
+        except HookFailed as error:
+            now = self._tools.clock.now()
+            self.memory = with_failed_hook(memory, self._hooked, error.detail, now=now)
+            raise
         finally:
-            self._breakable = None
-        troubles = {k: v for k, v in memory.troubles.items() if k != name}
-        self.memory = msgspec.structs.replace(memory, troubles=troubles)
+            self._breakable, self._hooked = None, ""
         return True
 
-    def _remember_try(self, action: StartContainer) -> None:
-        name, memory = action.name, self.memory
-        self.memory = msgspec.structs.replace(
-            memory,
-            backoffs=(
-                memory.backoffs
-                if action.backoff is None
-                else {**memory.backoffs, name: action.backoff}
-            ),
-            restart_asked={k: v for k, v in memory.restart_asked.items() if k != name},
-        )
+    def _until_deadline(self) -> float | None:
+        """Seconds until the pod's own deadline, None once the pod ends or without one."""
+        due = deadline_of(self.memory) if self.memory.ending is None else None
+        return None if due is None else max(due - self._tools.clock.now(), 0.0)
 
     def _event(self, type_: EventType, reason: str, message: str, container: str = "") -> None:
         pod = self.memory.pod
         path = f"spec.containers{{{container}}}" if container else ""
         subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid, field_path=path)
         self._tools.recorder.event(subject, type_, reason, message)
-
-
-def _counted(known: dict[str, int], seen: ObservedPod) -> dict[str, int]:
-    """The highest restart count of each container, with what was ever started and is seen now."""
-    counts = dict(known)
-    for container in (c for c in seen.containers if c.phase is not Phase.CREATED):
-        counts[container.name] = max(counts.get(container.name, 0), container.restart_count)
-    return counts
 
 
 def _outline(plan: Plan) -> list[str]:

@@ -10,10 +10,12 @@ from lightkube.models import core_v1 as v1
 from nodeagent.core.admission import admit
 from nodeagent.core.orphan import orphan_pod
 from nodeagent.core.status import TERMINAL
+from nodeagent.core.userns import free_range
 from nodeagent.engine.execute import Executor, Tools
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.worker import PodWorker, WorkerTools
 from nodeagent.model.ids import PodUid
+from nodeagent.model.launch import IdRange
 from nodeagent.model.memory import PodMemory, Rejected
 from nodeagent.model.observed import ObservedPod
 
@@ -174,6 +176,15 @@ class Workers:
         if not any(self._is_leaving(m) for m in holders):
             return False
         return self.refuse(memory) is None and self._admit(memory, holders) is not None
+
+    def id_range(self, memory: PodMemory) -> IdRange | None:
+        """User ids for a pod with hostUsers: false; None where it wants none or none are left."""
+        assert self._tools is not None
+        if memory.pod.spec.hostUsers is not False or memory.user is not None:
+            return memory.user
+        taken = [w.memory.user for w in self._workers.values() if w.memory.user is not None]
+        rules = self._tools.rules()
+        return free_range(taken, length=rules.ids_per_pod, most=rules.max_pods)
 
     def _holders(self, memory: PodMemory) -> list[PodMemory]:
         """Other pods that hold resources and ports of the node."""

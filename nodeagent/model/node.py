@@ -54,10 +54,5 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     crash_initial: float = 10.0
     crash_max: float = 300.0
     crash_reset: float = 600.0
-    enable_unsupported: tuple[str, ...] = ()
-
-
-class AdmissionInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Pods that already hold resources and ports on the node."""
-
-    others: tuple[v1.Pod, ...] = ()
+    ids_per_pod: int = 65536
+    joined: bool = False  # there is a cluster, whose DNS pods expect
