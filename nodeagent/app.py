@@ -44,7 +44,7 @@ from nodeagent.engine.service import Service
 from nodeagent.engine.sources import Sources
 from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
-from nodeagent.engine.worker import WorkerTools
+from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.engine.workers import Workers
 from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid

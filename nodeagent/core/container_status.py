@@ -4,6 +4,7 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind
+from nodeagent.core.ends import shown_message, shown_reason, signal_of
 from nodeagent.core.restart import (
     Decision,
     backoff_key,
@@ -108,11 +109,13 @@ def _volume_mounts(spec: v1.Container, seen: SeenContainer) -> list[v1.VolumeMou
 
 def terminated_state(view: View, seen: SeenContainer) -> v1.ContainerStateTerminated:
     """An exited record as the API shows it."""
-    reason = seen.reason or ("Completed" if seen.exit_code == 0 else "Error")
+    note = view.memory.ends.get(seen.id)
+    reason = shown_reason(seen, note)
     return v1.ContainerStateTerminated(
         exitCode=seen.exit_code,
+        signal=(signal_of(seen.exit_code) or None) if reason == "Error" else None,
         reason=reason,
-        message=seen.message or None,
+        message=shown_message(seen, note) or None,
         startedAt=as_time_or_none(seen.started_at),
         finishedAt=as_time_or_none(seen.finished_at),
         containerID=_container_id(view, seen),

@@ -1,8 +1,10 @@
 """When a pod as a whole must end, and by when. The deadline only ever moves nearer."""
 
+from msgspec.structs import replace
+
 from nodeagent.core.status import TERMINAL
 from nodeagent.core.times import as_seconds
-from nodeagent.model.memory import Ending, EndWhy, PodMemory
+from nodeagent.model.memory import Ending, EndRequest, EndWhy, PodMemory
 
 DEFAULT_GRACE = 30.0
 MIN_POD_GRACE = 1.0  # a forced delete still gets this much on the pod's level
@@ -14,17 +16,32 @@ def spec_grace(memory: PodMemory) -> float:
     return DEFAULT_GRACE if grace is None else float(grace)
 
 
-def ending_due(memory: PodMemory, *, now: float) -> Ending | None:
-    """The end that the wish, the phase or the pod's own deadline asks for at `now`.
+def ending_due(
+    memory: PodMemory, *, now: float, request: EndRequest | None = None
+) -> Ending | None:
+    """The end that wish, phase, the pod's own deadline, or the node asks for at `now`.
 
     Returns the ending to remember, which is the one in force where nothing changed.
     """
     asked = _asked(memory, now=now)
-    if asked is None:
-        return memory.ending
-    if memory.ending is None:
-        return asked
-    return _nearer(memory.ending, asked, now=now, torn_down=memory.torn_down)
+    ending = memory.ending
+    if asked is not None:
+        ending = (
+            asked if ending is None else _nearer(ending, asked, now=now, torn_down=memory.torn_down)
+        )
+    return ending if request is None else _requested(memory, ending, request, now=now)
+
+
+def _requested(
+    memory: PodMemory, ending: Ending | None, request: EndRequest, *, now: float
+) -> Ending:
+    """A pod that ends already keeps its reason; only its deadline may come nearer."""
+    grace = max(min(request.grace, spec_grace(memory)), MIN_POD_GRACE)
+    if ending is None:
+        return Ending(why=request.why, at=now, grace=grace, message=request.message)
+    if memory.torn_down or now + grace >= ending.deadline_at:
+        return ending
+    return replace(ending, at=now, grace=grace)
 
 
 def _asked(memory: PodMemory, *, now: float) -> Ending | None:

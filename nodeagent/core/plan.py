@@ -23,10 +23,12 @@ from nodeagent.model.actions import (
     StopOne,
     StopWhy,
 )
+from nodeagent.model.ends import EndReason
 from nodeagent.model.memory import Backoff, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer, SeenSandbox
 
+_BY_PROBE = (StopWhy.LIVENESS, StopWhy.STARTUP)
 MIN_GRACE = 2.0  # what a container gets where its pod states no grace at all
 
 
@@ -129,9 +131,21 @@ def _kills(memory: PodMemory, seen: ObservedPod) -> tuple[StopOne, ...]:
             why, message, grace = _reason_to_kill(memory, *known, running)
         if message:
             stops.append(
-                StopOne(id=running.id, name=running.name, grace=grace, why=why, message=message)
+                StopOne(
+                    id=running.id,
+                    name=running.name,
+                    grace=grace,
+                    why=why,
+                    message=message,
+                    detail=_probe_words(memory, running) if why in _BY_PROBE else "",
+                )
             )
     return tuple(stops)
+
+
+def _probe_words(memory: PodMemory, running: SeenContainer) -> str:
+    health = memory.health.get(running.name)
+    return health.message if health is not None else ""
 
 
 def _reason_to_kill(
@@ -145,6 +159,9 @@ def _reason_to_kill(
     if checked and running.spec_hash and running.spec_hash != spec_hash(container):
         message = f"Container {name} definition changed, will be restarted"
         return StopWhy.SPEC_CHANGED, message, grace
+    noted = memory.ends.get(running.id)
+    if noted is not None and noted.reason is EndReason.POST_START:
+        return StopWhy.POST_START, "FailedPostStartHook", grace
     health = memory.health.get(name)
     if health is not None and health.id == running.id and health.failed:
         why = StopWhy(health.failed)

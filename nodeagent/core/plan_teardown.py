@@ -67,6 +67,7 @@ def _stops(memory: PodMemory, seen: ObservedPod, *, now: float) -> tuple[StopOne
             grace=left,
             why=_WHY[ending.why],
             message=ending.message or f"Stopping container {c.name}",
+            detail=ending.message,
             after=after.get(c.name, ()),
             pre_stop=left > 0,
         )

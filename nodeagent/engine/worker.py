@@ -1,8 +1,6 @@
 """One pod's task: look, plan, act, look again, until the pod is forgotten."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -24,12 +22,9 @@ from nodeagent.core.remember import (
 )
 from nodeagent.core.status import derive_status
 from nodeagent.engine.execute import Executor
-from nodeagent.engine.ports import Clock, Recorder, Records
-from nodeagent.engine.probing import Probing
-from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.record import PodRecord
 from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
-from nodeagent.engine.state import NodeState
+from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.errors import AgentError, ConfigError, HookFailed
 from nodeagent.model.actions import (
     Action,
@@ -44,53 +39,13 @@ from nodeagent.model.actions import (
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import PodUid
-from nodeagent.model.launch import IdRange
-from nodeagent.model.memory import Ending, EndRequest, PodMemory, Rejected
-from nodeagent.model.node import NodeFacts, NodeRules
+from nodeagent.model.memory import Ending, EndRequest, PodMemory
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
 
 _CREATING = (CreateSandbox, StartContainer)
 RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
-
-
-class Neighbours(Protocol):
-    """What a worker may know of the other pods of the node."""
-
-    def is_blocked(self, memory: PodMemory) -> bool:
-        """Whether an older pod of the same full name has not ended yet."""
-        ...
-
-    def refuse(self, memory: PodMemory) -> Rejected | None:
-        """Admission's answer for a pod that has not run yet."""
-        ...
-
-    def must_wait(self, memory: PodMemory) -> bool:
-        """Whether admission has to wait for the end of pods that are leaving."""
-        ...
-
-    def id_range(self, memory: PodMemory) -> IdRange | None:
-        """User ids for a pod with hostUsers: false; None where it wants none or none are left."""
-        ...
-
-
-class WorkerTools(msgspec.Struct, frozen=True, kw_only=True):
-    """What every worker uses."""
-
-    state: NodeState
-    records: Records
-    probing: Probing
-    pulls: Pulls
-    recorder: Recorder
-    clock: Clock
-    node: Callable[[], NodeFacts]
-    rules: Callable[[], NodeRules]
-    neighbours: Neighbours
-    publish: Callable[[PodMemory, ObservedPod], None]
-    count_plan: Callable[[Plan], None]
-    count_bug: Callable[[], None]
-    look_soon: Callable[[PodUid], None]
 
 
 class PodWorker:

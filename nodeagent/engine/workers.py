@@ -13,7 +13,8 @@ from nodeagent.core.status import TERMINAL
 from nodeagent.core.userns import free_range
 from nodeagent.engine.execute import Executor, Tools
 from nodeagent.engine.state import NodeState
-from nodeagent.engine.worker import PodWorker, WorkerTools
+from nodeagent.engine.worker import PodWorker
+from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import IdRange
 from nodeagent.model.memory import PodMemory, Rejected

@@ -85,6 +85,7 @@ class StopOne(msgspec.Struct, frozen=True, kw_only=True):
 
     `after` names containers that must have ended before this one gets its signal; the wait
     spends from the same grace. `grace` is seconds for preStop, waiting and SIGTERM together.
+    `detail` says more about the reason than the event `message` does.
     """
 
     id: ContainerId
@@ -92,6 +93,7 @@ class StopOne(msgspec.Struct, frozen=True, kw_only=True):
     grace: float
     why: StopWhy
     message: str = ""
+    detail: str = ""
     after: tuple[str, ...] = ()
     pre_stop: bool = True
 

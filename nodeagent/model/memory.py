@@ -6,6 +6,7 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.model.desired import DesiredPod
+from nodeagent.model.ends import EndNote
 from nodeagent.model.ids import ImageRef, SandboxId
 from nodeagent.model.launch import IdRange
 from nodeagent.model.probes import ProbeMemory
@@ -71,6 +72,14 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
         return self.at + self.grace
 
 
+class EndRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The node wants a pod to end: within `grace` seconds, or sooner if the pod asks for less."""
+
+    why: EndWhy
+    grace: float
+    message: str = ""
+
+
 class ImageState(enum.StrEnum):
     """How far the image of one container attempt is."""
 
@@ -126,6 +135,7 @@ class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
     restart_all: float = 0.0  # when a RestartAllContainers was asked for, 0.0 if none
     restart_asked: dict[str, float] = {}  # container -> when the operator asked
     replaced: dict[str, str] = {}  # container -> id of the instance stopped to run again
+    ends: dict[str, EndNote] = {}  # container id -> why it ended, or why we are ending it
     sandbox_attempt: int = 0  # the lowest sandbox attempt that is surely free
     status: v1.PodStatus | None = None  # as last derived
     probes: ProbeMemory = ProbeMemory()

@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from nodeagent.model.ends import OomKill
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 
 
@@ -72,6 +73,7 @@ class SeenContainer(msgspec.Struct, frozen=True, kw_only=True):
     mounts: tuple[SeenMount, ...] = ()
     resources: SeenResources | None = None
     user: SeenUser | None = None
+    oom: OomKill | None = None  # the last process in it that the kernel killed for memory
 
 
 class SeenSandbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from nodeagent.engine.probing import Probing
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.state import NodeState
-from nodeagent.engine.worker import WorkerTools
+from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.engine.workers import Workers
 from nodeagent.model.actions import Plan
 from nodeagent.model.desired import DesiredPod

@@ -1,0 +1,55 @@
+"""What every pod's worker is handed."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from nodeagent.engine.ports import Clock, Recorder, Records
+from nodeagent.engine.probing import Probing
+from nodeagent.engine.pulls import Pulls
+from nodeagent.engine.state import NodeState
+from nodeagent.model.actions import Plan
+from nodeagent.model.ids import PodUid
+from nodeagent.model.launch import IdRange
+from nodeagent.model.memory import PodMemory, Rejected
+from nodeagent.model.node import NodeFacts, NodeRules
+from nodeagent.model.observed import ObservedPod
+
+
+class Neighbours(Protocol):
+    """What a worker may know of the other pods of the node."""
+
+    def is_blocked(self, memory: PodMemory) -> bool:
+        """Whether an older pod of the same full name has not ended yet."""
+        ...
+
+    def refuse(self, memory: PodMemory) -> Rejected | None:
+        """Admission's answer for a pod that has not run yet."""
+        ...
+
+    def must_wait(self, memory: PodMemory) -> bool:
+        """Whether admission has to wait for the end of pods that are leaving."""
+        ...
+
+    def id_range(self, memory: PodMemory) -> IdRange | None:
+        """User ids for a pod with hostUsers: false; None where it wants none or none are left."""
+        ...
+
+
+class WorkerTools(msgspec.Struct, frozen=True, kw_only=True):
+    """What every worker uses."""
+
+    state: NodeState
+    records: Records
+    probing: Probing
+    pulls: Pulls
+    recorder: Recorder
+    clock: Clock
+    node: Callable[[], NodeFacts]
+    rules: Callable[[], NodeRules]
+    neighbours: Neighbours
+    publish: Callable[[PodMemory, ObservedPod], None]
+    count_plan: Callable[[Plan], None]
+    count_bug: Callable[[], None]
+    look_soon: Callable[[PodUid], None]
