@@ -236,11 +236,21 @@ class World:
         if replaced:
             replaced = {**self.memory.replaced, **replaced}
             self.memory = self.record = replace(self.memory, replaced=replaced)
+        if self.left_to_live == 0:
+            self.stop_half(action)
         ends: dict[str, float] = {}
         for stop in sorted(action.stops, key=lambda s: len(s.after)):
             ends[stop.name] = self.end_of(stop, ends)
             self.end(stop.id, code=137 if stop.name in self.deaf else 143, at=ends[stop.name])
         self.now = max(self.now, *ends.values())
+
+    def stop_half(self, action: StopContainers) -> None:
+        """The agent dies during the stop; who is not deaf got the signal and ends all the same."""
+        for stop in action.stops:
+            if stop.name not in self.deaf:
+                self.end(stop.id, code=143)
+        self.now += max(stop.grace for stop in action.stops) / 2
+        raise Killed
 
     def end_of(self, stop: StopOne, ends: dict[str, float]) -> float:
         deadline = self.now + stop.grace
@@ -350,8 +360,19 @@ def pods(draw: st.DrawFn) -> DesiredPod:
     )
 
 
-EVENTS = ("exit", "exit", "exit", "time", "sandbox dies", "agent dies", "edit", "restart")
-happenings = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 99)), max_size=25)
+EVENTS = (
+    "exit",
+    "exit",
+    "exit",
+    "exit",
+    "exit",
+    "time",
+    "sandbox dies",
+    "agent dies",
+    "edit",
+    "restart",
+)
+happenings = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 99)), max_size=40)
 
 
 @settings(max_examples=300, deadline=None)
@@ -372,8 +393,11 @@ def test_whatever_happens_plans_settle_and_the_end_comes_in_time(
     world = World(pod, deaf=deaf)
     world.settle()
     for what, number in story:
+        ran = running(world) if what in ("edit", "restart") else set()
         world.happen(what, number)
         world.settle()
+        if ran and world.memory.pod.spec.activeDeadlineSeconds is None:
+            assert ran <= running(world), f"not replaced after {what}"
     for grace in graces:
         world.delete(float(grace))
         world.take_in()
@@ -386,6 +410,12 @@ def test_whatever_happens_plans_settle_and_the_end_comes_in_time(
     assert world.forgotten
     if busy:
         assert world.now - began <= max(granted, 1.0) + 2.0 * (1 + world.deaths) + 0.5
+
+
+def running(world: World) -> set[str]:
+    """Regular containers that run."""
+    regular = {c.name for c in world.memory.pod.spec.containers}
+    return {c.name for c in world.containers if c.phase is Phase.RUNNING} & regular
 
 
 def world_grace(world: World) -> float:
