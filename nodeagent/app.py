@@ -28,6 +28,7 @@ from nodeagent.build import (
     node_facts,
     pod_sources,
     volume_registry,
+    with_endpoint,
 )
 from nodeagent.core.rules import enforced_capacity
 from nodeagent.engine.configs import Configs
@@ -86,8 +87,10 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> dict[str, Compone
     if settings.runtime.embedded:
         from nodeagent.adapters.containerd import embedded
 
-        own = containerd_settings(settings)
+        socket = embedded.choose_socket(settings.runtime.endpoint, root=settings.paths.root)
+        own = containerd_settings(settings, socket)
         await embedded.ensure(own)
+        settings = with_endpoint(settings, f"unix://{socket}")
         components["containerd"] = lambda: embedded.watch(own)
     threads = Threads()
     stack.callback(threads.close)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.cgroupfs.detect import detect
@@ -10,6 +11,7 @@ from nodeagent.adapters.cgroupfs.kubepods import Kubepods, Tree
 from nodeagent.adapters.cgroupfs.v1 import V1Tree
 from nodeagent.adapters.cgroupfs.v2 import V2Tree
 from nodeagent.adapters.containerd.config import ContainerdSettings
+from nodeagent.adapters.containerd.oci import PAUSE_IMAGE
 from nodeagent.adapters.host.facts import HostFacts
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
@@ -188,11 +190,17 @@ def volume_registry(
     )
 
 
-def containerd_settings(settings: Settings) -> ContainerdSettings:
-    """How a containerd of our own is to be set up for these settings."""
-    endpoint = settings.runtime.endpoint.removeprefix("unix://")
+def containerd_settings(settings: Settings, socket: Path) -> ContainerdSettings:
+    """How a containerd of our own is to be set up for these settings, at this socket."""
     return ContainerdSettings(
         root=settings.paths.root,
-        socket=Path(endpoint),
+        socket=socket,
         cgroup_driver=settings.kubelet.cgroup_driver.value,
+        sandbox_image=settings.agent.sandbox_image or PAUSE_IMAGE,
     )
+
+
+def with_endpoint(settings: Settings, endpoint: str) -> Settings:
+    """The same settings with the runtime at another endpoint."""
+    runtime = msgspec.structs.replace(settings.runtime, endpoint=endpoint, images=endpoint)
+    return msgspec.structs.replace(settings, runtime=runtime)

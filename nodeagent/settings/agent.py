@@ -31,11 +31,12 @@ class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="came
     `audit_period`: seconds between full relists of the runtime and of the manifest folder.
     `manifest_settle`: seconds of quiet before a changed manifest is read.
     `max_parallel_starts`: pods started at once; 0 lets the agent find the best number itself.
-    `sandbox_image`: pause image handed to a containerd of our own (`--embedded-containerd`).
+    `sandbox_image`: pause image of a containerd of our own (`--embedded-containerd`); empty means
+    the one that the agent makes itself.
     """
 
     audit_period: Annotated[r.Seconds, r.Between(1, 3600)] = 60.0
     manifest_settle: Annotated[r.Seconds, r.Between(0, 10)] = 0.1
     max_parallel_starts: Annotated[int, r.Between(0, 1000)] = 0
     crash_loop: CrashLoop = CrashLoop()
-    sandbox_image: str = "registry.k8s.io/pause:3.10.2"
+    sandbox_image: str = ""
