@@ -246,16 +246,16 @@ class Agent:
             boxes = [b.metadata.name for b in call(pb.ListPodSandboxRequest()).items]
             containers = [c.metadata.name for c in call(pb.ListContainersRequest()).containers]
         places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-        cgroups = CGROUPS.glob(f"**{self.runtime.cgroup_root}/kubepods*/**/*pod*-*")
+        cgroups = CGROUPS.glob(f"*{self.runtime.cgroup_root}/kubepods/**/pod*/")
         found = {
             "sandboxes": boxes,
             "containers": containers,
             "leases": [
                 lease for lease in _names(settings.lease_dir / settings.network) if _is_ip(lease)
             ],
-            "network namespaces": _names(settings.state_dir / "netns"),
+            "network namespaces": [p.name for p in settings.state_dir.glob("*/netns/*")],
             "mounts": [place for place in places if place.startswith(f"{self.root}/")],
-            "cgroups": [str(path) for path in cgroups if path.is_dir()],
+            "cgroups": sorted({path.name for path in cgroups if path.is_dir()}),
             "pod folders": _names(self.state / "pods"),
             "pod logs": _names(self.logs_dir),
             "log links": [link.name for link in self._links()],
