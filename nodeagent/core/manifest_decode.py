@@ -260,7 +260,8 @@ def _unknown(key: yaml.Node, path: Path, known: dict[str, Decode]) -> Finding:
 
 
 _SIMPLE: dict[Any, Decode] = {str: _text, int: _int, bool: _bool, datetime.datetime: _time}
-_AMOUNTS = frozenset({"limits", "requests", "overhead"})  # typed as a bare dict in the models
+# Typed as a bare dict in the models.
+_AMOUNTS = frozenset({"limits", "requests", "overhead", "capacity"})
 
 
 def _reader(kind: Any, name: str, raw: str) -> Decode:

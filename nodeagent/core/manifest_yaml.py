@@ -1,6 +1,7 @@
 """Manifest text to a tree of nodes that know their line and column. Knows no Kubernetes."""
 
 import re
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -53,10 +54,20 @@ def read_tree(text: bytes) -> yaml.Node:
     the tree is finite, at most MAX_DEPTH deep, with at most MAX_VALUES values once unfolded.
     Raises Unreadable.
     """
-    unicode = _as_text(text)
+    found = read_documents(text)
+    if len(found) > 1:
+        raise Unreadable("has a second document; write one Pod a file", *spot(found[1]))
+    if not found:
+        raise Unreadable("is empty")
+    return found[0]
+
+
+def read_documents(text: bytes, *, most: int = MAX_BYTES) -> list[yaml.Node]:
+    """Every document of a text of at most `most` bytes, as `read_tree` gives one; none if empty."""
+    unicode = _as_text(text, most)
     composer = _Composer(unicode)
     try:
-        root = _only_document(composer)
+        roots = list(_documents(composer))
     except yaml.MarkedYAMLError as error:
         raise _broken(error, unicode) from error
     except yaml.reader.ReaderError as error:
@@ -65,8 +76,9 @@ def read_tree(text: bytes) -> yaml.Node:
     finally:
         composer.dispose()
     if b"*" in text and b"&" in text:
-        _weigh(root, {}, set())
-    return root
+        for root in roots:
+            _weigh(root, {}, set())
+    return roots
 
 
 def spot(node: yaml.Node) -> tuple[int, int]:
@@ -131,9 +143,9 @@ class _Composer(CParser):
         self._depth -= 1
 
 
-def _as_text(raw: bytes) -> str:
-    if len(raw) > MAX_BYTES:
-        raise Unreadable(f"is larger than 1 MiB ({len(raw)} bytes)")
+def _as_text(raw: bytes, most: int) -> str:
+    if len(raw) > most:
+        raise Unreadable(f"is larger than {most >> 20} MiB ({len(raw)} bytes)")
     if b"\0" in raw:
         raise Unreadable("is a binary file (it has a NUL byte)", *_place(raw, raw.index(b"\0")))
     try:
@@ -154,20 +166,13 @@ def _join_surrogates(escape: re.Match[str]) -> str:
     return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
-def _only_document(composer: _Composer) -> yaml.Node:
-    found: yaml.Node | None = None
+def _documents(composer: _Composer) -> Iterator[yaml.Node]:
+    """One after the other; what is nothing but "---" or comments is none."""
     while composer.check_node():
         node = composer.get_node()
         assert node is not None  # because check_node says there is one
-        if isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and not node.value:
-            continue  # nothing but "---" or comments
-        if found is not None:
-            line, column = spot(node)
-            raise Unreadable("has a second document; write one Pod a file", line, column)
-        found = node
-    if found is None:
-        raise Unreadable("is empty")
-    return found
+        if not (isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and not node.value):
+            yield node
 
 
 def _broken(error: yaml.MarkedYAMLError, text: str) -> Unreadable:

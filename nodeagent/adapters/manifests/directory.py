@@ -1,43 +1,24 @@
-"""Static pods from a folder of manifests or one file: watched, settled, level-triggered."""
+"""Static pods from a folder of manifests or one file."""
 
-import asyncio
-import errno
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 
-import structlog
-
-from nodeagent.adapters.manifests.scan import (
-    Look,
-    Request,
-    SeenFile,
-    is_manifest,
-    look,
-    wall_clock,
-)
-from nodeagent.adapters.manifests.settle import WHOLE, Settling
-from nodeagent.aio import inotify
-from nodeagent.aio.bell import Bell
+from nodeagent.adapters.manifests.folder import RESCAN, Folder
+from nodeagent.adapters.manifests.scan import wall_clock
+from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
+from nodeagent.core.manifest import Origin, keep_seen, read_manifest
+from nodeagent.core.manifest_yaml import MAX_BYTES
 from nodeagent.model.desired import DesiredPod, Problem, Source, SourceUpdate
-
-log = structlog.get_logger()
-
-RESCAN = 60.0
-_POLL = 1.0  # without inotify
-_LIMITS = {
-    errno.EMFILE: "fs.inotify.max_user_instances",
-    errno.ENOSPC: "fs.inotify.max_user_watches",
-}
 
 
 class DirectorySource:
     """Everything the manifests at `path` ask for, told anew whenever it changed.
 
     A file that turned bad keeps its last good pod; `last_good` (by path of the file) does so over
-    a restart of the agent. A folder that cannot be read keeps everything; one that is missing is
-    empty, and is found when it comes. `watcher` may be shared; without one, or where the kernel
-    grants no watch, files are looked at every second.
+    a restart of the agent. The rest is as `Folder` says.
     """
 
     def __init__(
@@ -46,160 +27,58 @@ class DirectorySource:
         *,
         node_name: str,
         threads: Threads,
-        watcher: inotify.Inotify | None,
+        watcher: Inotify | None,
         last_good: Mapping[str, DesiredPod] | None = None,
         rescan: float = RESCAN,
         now: Callable[[], float] = wall_clock,
     ) -> None:
-        self._path = str(path.absolute())
-        self._node_name = node_name
-        self._threads = threads
-        self._watcher = watcher
-        self._rescan = rescan
-        self._now = now
-        self._files: dict[str, SeenFile] = _seeds(self._path, last_good or {})
-        self._settling = Settling()
-        self._bell = Bell()
-        self._tokens: dict[tuple[str, int], int] = {}  # watched folder and mask -> token
-        self._look = Look(files={})
-        self._refused = False  # the kernel granted no watch
-        self._warned = False
+        self._folder = Folder(
+            path,
+            _Pods(node_name),
+            threads=threads,
+            watcher=watcher,
+            last_good=_by_name(str(path.absolute()), last_good or {}),
+            rescan=rescan,
+            now=now,
+        )
 
     async def updates(self) -> AsyncIterator[SourceUpdate]:
         """The whole of what the manifests want, first at once and then whenever it changed."""
-        told: SourceUpdate | None = None
-        try:
-            await self._see()
-            if self._settling.wake_at() is not None:  # what is being written is part of the first
-                await self._rest()
-                await self._see()
-            while True:
-                update = self._update()
-                if update != told:
-                    told = update
-                    yield update
-                await self._rest()
-                await self._see()
-        finally:
-            self._unwatch(list(self._tokens))
-
-    async def _see(self) -> None:
-        """Look until what was watched during the look is all that had to be watched."""
-        while True:
-            held, done = self._settling.take(now=_monotonic())
-            if WHOLE in held:
-                return
-            request = Request(
-                path=self._path,
-                node_name=self._node_name,
-                now=self._now(),
-                before=self._files,
-                held=held,
-                done=done,
-            )
-            self._look = await self._threads.run(look, request)
-            self._files = self._look.files
-            for name in self._look.unsettled:
-                self._settling.defer(name, now=_monotonic())
-            if not self._watch():
-                return
-
-    async def _rest(self) -> None:
-        """Wait until it is time to look again."""
-        until = _monotonic() + (min(_POLL, self._rescan) if self._polling else self._rescan)
-        while True:
-            wake_at = self._settling.wake_at()
-            left = min(until, until if wake_at is None else wake_at) - _monotonic()
-            if left <= 0:
-                return
-            await self._bell.wait(at_most=left)
-
-    @property
-    def _polling(self) -> bool:
-        return self._watcher is None or self._refused
-
-    def _update(self) -> SourceUpdate:
-        files = [self._files[name] for name in sorted(self._files)]
-        problems: list[Problem] = [self._look.problem] if self._look.problem is not None else []
-        for file in files:
-            problems += file.problems
-        pods = tuple(file.pod for file in files if file.pod is not None)
-        return SourceUpdate(source=Source.FILE, pods=pods, problems=tuple(problems))
-
-    def _watch(self) -> bool:
-        """Watch what the last look named, and nothing else; says whether that is anything new."""
-        if self._watcher is None:
-            return False
-        wanted = {
-            place: inotify.NAMES if _only_whole(names) else inotify.CONTENT
-            for place, names in self._look.watch.items()
-        }
-        if self._look.folder:
-            wanted[self._look.folder] = inotify.CONTENT
-        self._refused = False
-        new = [watch for watch in wanted.items() if watch not in self._tokens]
-        added = [self._watch_one(*watch) for watch in new]
-        self._unwatch([watch for watch in self._tokens if watch not in wanted.items()])
-        return any(added)
-
-    def _watch_one(self, place: str, mask: int) -> bool:
-        assert self._watcher is not None
-        try:
-            self._tokens[place, mask] = self._watcher.add(
-                place, lambda change: self._heard(place, change), mask=mask
-            )
-        except OSError as error:
-            self._missed(place, error)
-            return False
-        return True
-
-    def _unwatch(self, watches: list[tuple[str, int]]) -> None:
-        for watch in watches:
-            token = self._tokens.pop(watch)
-            if self._watcher is not None:
-                self._watcher.remove(token)
-
-    def _missed(self, place: str, error: OSError) -> None:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):  # it has just gone: look again
-            self._settling.defer(WHOLE, now=_monotonic())
-            return
-        self._refused = True
-        if self._warned:
-            return
-        self._warned = True
-        knob = _LIMITS.get(error.errno or 0)
-        hint = f"raise the sysctl {knob}" if knob else error.strerror
-        log.warning("manifests are polled, not watched", path=place, mend=hint)
-
-    def _heard(self, place: str, change: inotify.Change) -> None:
-        """One event of a watched folder: on the event loop, must not block."""
-        if change.mask & (inotify.GONE | inotify.OVERFLOW) and not change.name:
-            if change.mask & inotify.GONE:
-                self._unwatch([watch for watch in self._tokens if watch[0] == place])
-            names = {WHOLE}
-        else:
-            names = set(self._look.watch.get(place, {}).get(change.name, ()))
-            if place == self._look.folder and is_manifest(change.name):
-                names.add(change.name)
-        for name in names:
-            self._settling.note(name, change, now=_monotonic())
-        if names:
-            self._bell.ring()
+        async with aclosing(self._folder.follow()) as found:
+            async for one in found:
+                pods = tuple(one.values.values())
+                yield SourceUpdate(source=Source.FILE, pods=pods, problems=one.problems)
 
 
-def _only_whole(names: Mapping[str, set[str]]) -> bool:
-    return all(concerned == {WHOLE} for concerned in names.values())
+class _Pods:
+    """One pod in each file."""
+
+    max_bytes = MAX_BYTES
+
+    def __init__(self, node_name: str) -> None:
+        self._node_name = node_name
+
+    def read(
+        self, text: bytes, *, origin: str, before: DesiredPod | None, now: float
+    ) -> tuple[DesiredPod | None, tuple[Problem, ...]]:
+        where = Origin(source=Source.FILE, place=origin, node_name=self._node_name, seen_at=now)
+        result = read_manifest(text, where)
+        if not isinstance(result, DesiredPod):
+            return None, result
+        return (keep_seen(result, before) if before is not None else result), ()
+
+    def name(self, value: DesiredPod) -> str:
+        return value.key
+
+    def refuse(self, path: str, about: os.stat_result) -> str:
+        return ""
 
 
-def _seeds(path: str, last_good: Mapping[str, DesiredPod]) -> dict[str, SeenFile]:
+def _by_name(path: str, last_good: Mapping[str, DesiredPod]) -> dict[str, DesiredPod]:
     """What ran before the agent started, by the name of its file."""
-    seeds: dict[str, SeenFile] = {}
+    found: dict[str, DesiredPod] = {}
     for origin, pod in last_good.items():
         place, _, name = origin.rpartition("/")
         if path in (place, origin):
-            seeds[name] = SeenFile(pod=pod)
-    return seeds
-
-
-def _monotonic() -> float:
-    return asyncio.get_running_loop().time()
+            found[name] = pod
+    return found

@@ -1,0 +1,214 @@
+"""Config maps, secrets, volumes and claims from local folders, for a node without API server."""
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+
+from nodeagent.adapters.manifests.folder import RESCAN, Folder, Found
+from nodeagent.aio.inotify import Inotify
+from nodeagent.aio.threads import Threads
+from nodeagent.core.claims import bind
+from nodeagent.core.objects import MAX_BYTES, read_objects
+from nodeagent.core.references import pod_references
+from nodeagent.model.data import (
+    Claim,
+    ConfigMap,
+    DataKey,
+    DataKind,
+    DataObject,
+    PersistentVolume,
+    Secret,
+    key_of,
+)
+from nodeagent.model.desired import DesiredPod, Problem
+from nodeagent.model.ids import PodUid
+
+Objects = tuple[DataObject, ...]
+
+
+class LocalData:
+    """A data source over folders, each with the kinds that are read from it.
+
+    `on_change` is called with the uids of followed pods when an object they refer to came, went
+    or changed, `on_problems` when what keeps files from being used changed. A folder with secrets
+    that others than its owner may look into is refused. A file that turned bad keeps its last good
+    version for as long as the agent runs; nothing is ever written to disk.
+    """
+
+    def __init__(
+        self,
+        folders: Mapping[Path, Collection[DataKind]],
+        *,
+        threads: Threads,
+        watcher: Inotify | None,
+        on_change: Callable[[Iterable[PodUid]], None],
+        on_problems: Callable[[tuple[Problem, ...]], None] = lambda _: None,
+        rescan: float = RESCAN,
+    ) -> None:
+        self._folders = {
+            str(path): Folder(path, _Files(kinds), threads=threads, watcher=watcher, rescan=rescan)
+            for path, kinds in folders.items()
+        }
+        self._places = {kind: str(path) for path, kinds in folders.items() for kind in kinds}
+        self._on_change, self._on_problems = on_change, on_problems
+        self._found: dict[str, Found[Objects]] = {}
+        self._objects: dict[DataKey, DataObject] = {}
+        self._versions: dict[DataKey, int] = {}
+        self._count = 0
+        self._followed: dict[PodUid, tuple[DesiredPod, frozenset[DataKey]]] = {}
+        self._bound: dict[str, str] = {}
+        self._all_read = asyncio.Event()
+        self.problems: tuple[Problem, ...] = ()
+
+    async def run(self) -> None:
+        """Follow all folders, for ever."""
+        if not self._folders:
+            self._all_read.set()
+        async with asyncio.TaskGroup() as group:
+            for place, folder in self._folders.items():
+                group.create_task(self._read(place, folder), name=f"data in {place}")
+            await asyncio.Event().wait()
+
+    # --- a data source ----------------------------------------------------------------------
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """See `DataSource`."""
+        found = await self._get(DataKey(DataKind.CONFIG_MAP, namespace, name))
+        return found if isinstance(found, ConfigMap) else None
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        """See `DataSource`."""
+        found = await self._get(DataKey(DataKind.SECRET, namespace, name))
+        return found if isinstance(found, Secret) else None
+
+    async def claim(self, namespace: str, name: str) -> Claim | None:
+        """See `DataSource`."""
+        found = await self._get(DataKey(DataKind.CLAIM, namespace, name))
+        return found if isinstance(found, Claim) else None
+
+    async def volume(self, name: str) -> PersistentVolume | None:
+        """See `DataSource`."""
+        found = await self._get(DataKey(DataKind.VOLUME, "", name))
+        return found if isinstance(found, PersistentVolume) else None
+
+    def place(self, kind: DataKind) -> str:
+        """See `DataSource`."""
+        return self._places.get(kind, "")
+
+    def follow(self, pod: DesiredPod) -> str:
+        """See `DataSource`."""
+        known = self._followed.get(pod.uid)
+        if known is None or known[0] is not pod:
+            keys = known[1] if known is not None and known[0] == pod else pod_references(pod)
+            known = self._followed[pod.uid] = (pod, keys)
+        return ".".join(str(self._version(key)) for key in sorted(known[1]))
+
+    def forget(self, uid: PodUid) -> None:
+        """See `DataSource`."""
+        self._followed.pop(uid, None)
+
+    # --- what the folders hold --------------------------------------------------------------
+
+    async def _get(self, key: DataKey) -> DataObject | None:
+        await self._all_read.wait()
+        return self._objects.get(key)
+
+    def _version(self, key: DataKey) -> int:
+        """A number that is another whenever the object is; a claim's volume counts with it."""
+        own, one = self._versions.get(key, 0), self._objects.get(key)
+        if isinstance(one, Claim) and one.volume:
+            return max(own, self._versions.get(DataKey(DataKind.VOLUME, "", one.volume), 0))
+        return own
+
+    async def _read(self, place: str, folder: Folder[Objects]) -> None:
+        async with aclosing(folder.follow()) as found:
+            async for one in found:
+                self._found[place] = one
+                self._take()
+
+    def _take(self) -> None:
+        """Join what the folders hold, and tell whoever is concerned."""
+        before, clashes = self._objects, list[Problem]()
+        joined: dict[DataKey, DataObject] = {}
+        origins: dict[DataKey, str] = {}
+        for place, found in self._found.items():
+            for name, objects in found.values.items():
+                for one in objects:
+                    origin = f"{place}/{name}"
+                    first = origins.setdefault(key_of(one), origin)
+                    if first == origin:
+                        joined[key_of(one)] = one
+                    else:
+                        clashes.append(_clash(origin, one, first))
+        self._objects = self._bind(joined)
+        changed = {
+            key
+            for key in before.keys() | self._objects.keys()
+            if before.get(key) != self._objects.get(key)
+        }
+        for key in changed:
+            self._count += 1
+            self._versions[key] = self._count
+        if len(self._found) == len(self._folders):
+            self._all_read.set()
+        self._tell(changed)
+        self._tell_problems(clashes)
+
+    def _bind(self, joined: dict[DataKey, DataObject]) -> dict[DataKey, DataObject]:
+        claims = [one for one in joined.values() if isinstance(one, Claim)]
+        volumes = [one for one in joined.values() if isinstance(one, PersistentVolume)]
+        bound = bind(claims, volumes, bound=self._bound)
+        self._bound = {f"{c.namespace}/{c.name}": c.volume for c in bound if c.volume}
+        return {**joined, **{key_of(claim): claim for claim in bound}}
+
+    def _tell(self, changed: Collection[DataKey]) -> None:
+        volumes = {key.name for key in changed if key.kind is DataKind.VOLUME}
+        concerned = set(changed)
+        for key, one in self._objects.items():
+            if isinstance(one, Claim) and one.volume in volumes:
+                concerned.add(key)
+        uids = [uid for uid, (_, keys) in self._followed.items() if keys & concerned]
+        if uids:
+            self._on_change(uids)
+
+    def _tell_problems(self, clashes: list[Problem]) -> None:
+        problems = [one for found in self._found.values() for one in found.problems]
+        if self.problems != (*problems, *clashes):
+            self.problems = (*problems, *clashes)
+            self._on_problems(self.problems)
+
+
+class _Files:
+    """Documents of some kinds."""
+
+    max_bytes = MAX_BYTES
+
+    def __init__(self, kinds: Collection[DataKind]) -> None:
+        self._kinds = frozenset(kinds)
+
+    def read(
+        self, text: bytes, *, origin: str, before: Objects | None, now: float
+    ) -> tuple[Objects | None, tuple[Problem, ...]]:
+        found = read_objects(text, origin=origin, allowed=self._kinds, before=before or ())
+        return (None, found.problems) if found.problems else (found.objects, ())
+
+    def name(self, value: Objects) -> str:
+        return ""
+
+    def refuse(self, path: str, about: os.stat_result) -> str:
+        if DataKind.SECRET not in self._kinds or not about.st_mode & 0o077:
+            return ""
+        return (
+            "holds secrets, and others than its owner may look into it, so that nothing is read"
+            f" from it; run: chmod 700 {path}"
+        )
+
+
+def _clash(origin: str, one: DataObject, first: str) -> Problem:
+    key = key_of(one)
+    name = f"{key.namespace}/{key.name}" if key.namespace else key.name
+    return Problem(
+        origin=origin, message=f"{key.kind} {name} is also in {first}, which is the one that counts"
+    )

@@ -1,0 +1,82 @@
+"""Configuration data that pods refer to: config maps, secrets, claims and volumes, as values."""
+
+import enum
+from typing import TypeAlias
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+
+class DataKind(enum.StrEnum):
+    """The kinds of objects, with the Kubernetes spelling."""
+
+    CONFIG_MAP = "ConfigMap"
+    SECRET = "Secret"
+    CLAIM = "PersistentVolumeClaim"
+    VOLUME = "PersistentVolume"
+
+
+class DataKey(msgspec.Struct, frozen=True, order=True):
+    """Which object; `namespace` is "" for a PersistentVolume."""
+
+    kind: DataKind
+    namespace: str
+    name: str
+
+
+class ConfigMap(msgspec.Struct, frozen=True, kw_only=True):
+    """A config map. No key is in both maps."""
+
+    namespace: str
+    name: str
+    data: dict[str, str] = {}
+    binary: dict[str, bytes] = {}
+    immutable: bool = False
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret, decoded; its values never show in a text made of it."""
+
+    namespace: str
+    name: str
+    data: dict[str, bytes] = {}
+    type: str = "Opaque"
+    immutable: bool = False
+
+    def __repr__(self) -> str:
+        return f"Secret({self.namespace}/{self.name}, keys {', '.join(self.data) or 'none'})"
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A PersistentVolumeClaim. `volume` is the one it is bound to, "" while it is not: `why`."""
+
+    namespace: str
+    name: str
+    spec: v1.PersistentVolumeClaimSpec
+    volume: str = ""
+    why: str = ""
+
+
+class PersistentVolume(msgspec.Struct, frozen=True, kw_only=True):
+    """A PersistentVolume as its owner wrote it."""
+
+    name: str
+    spec: v1.PersistentVolumeSpec
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+DataObject: TypeAlias = ConfigMap | Secret | Claim | PersistentVolume
+
+
+def key_of(one: DataObject) -> DataKey:
+    """The key under which an object is known."""
+    match one:
+        case ConfigMap():
+            return DataKey(DataKind.CONFIG_MAP, one.namespace, one.name)
+        case Secret():
+            return DataKey(DataKind.SECRET, one.namespace, one.name)
+        case Claim():
+            return DataKey(DataKind.CLAIM, one.namespace, one.name)
+        case PersistentVolume():
+            return DataKey(DataKind.VOLUME, "", one.name)
