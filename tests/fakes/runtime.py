@@ -24,6 +24,7 @@ from nodeagent.model.observed import (
 
 STOP_TAKES = 0.01
 RUN_SECONDS = 0.05
+RESERVED = "NameReserved"
 
 
 class FakeRuntime:
@@ -132,7 +133,12 @@ class FakeRuntime:
         key = ("", config.uid, config.attempt)
         taken = {("", other.uid, other.attempt) for other, _ in self.boxes.values()}
         if key in taken | self._reserved:
-            raise CriRefused(op="RunPodSandbox", target=config.name, detail="the name is reserved")
+            raise CriRefused(
+                op="RunPodSandbox",
+                target=config.name,
+                detail="the name is reserved",
+                reason=RESERVED,
+            )
         if (later := self._lateness("create_sandbox", config.name)) is not None:
             self._reserved.add(key)
             asyncio.get_running_loop().call_later(later, self._new_sandbox, config)
@@ -200,7 +206,10 @@ class FakeRuntime:
         taken = {(s.sandbox_id, c.name, c.attempt) for c, s in self.containers.values()}
         if key in taken | self._reserved:
             raise CriRefused(
-                op="CreateContainer", target=config.name, detail="the name is reserved"
+                op="CreateContainer",
+                target=config.name,
+                detail="the name is reserved",
+                reason=RESERVED,
             )
         if (later := self._lateness("create_container", config.name)) is not None:
             self._reserved.add(key)
