@@ -14,6 +14,7 @@ from nodeagent.adapters.host.facts import read_facts
 from nodeagent.adapters.host.files import HostPodFiles
 from nodeagent.adapters.host.kernel_settings import apply_kernel_settings
 from nodeagent.adapters.host.notify import Notifier
+from nodeagent.adapters.host.ooms import KernelOoms
 from nodeagent.adapters.host.records import PodRecords
 from nodeagent.adapters.probes.checks import ProbeChecks
 from nodeagent.adapters.probes.http import HttpHooks
@@ -122,7 +123,11 @@ class _Engine:
             settings.paths.root / "events.jsonl", clock=self.clock, threads=threads
         )
         self.observer = Observer(
-            runtime=cri.runtime, sight=cri.sight, state=self.state, files=self._files
+            runtime=cri.runtime,
+            sight=cri.sight,
+            state=self.state,
+            files=self._files,
+            ooms=KernelOoms(threads),
         )
         self._ready = asyncio.Event()
         self.workers = Workers(

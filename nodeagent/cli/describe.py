@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
-from nodeagent.cli.client import TABLE, Client, asks_agent, pod_path
+from nodeagent.cli.client import TABLE, Client, PodName, Refused, asks_agent, pod_path
 from nodeagent.cli.output import EXIT_CODES, cells_of, print_table
 from nodeagent.cli.why import summary, why_path
 
 _NONE = "<none>"
 _WIDTH = 18
+_LOG_LINES = 20
 _VOLUME_SHOWN = ("path", "medium", "sizeLimit", "claimName", "secretName", "name", "server")
 
 
@@ -26,7 +27,10 @@ def describe(pod: str, namespace: str, socket: str) -> None:
     client = Client(socket)
     found = client.find_pod(pod, namespace=namespace)
     story = client.json(why_path(found))
-    for line in _description(client.json(pod_path(found)), story):
+    document = client.json(pod_path(found))
+    for line in _description(document, story):
+        print(line)
+    for line in _last_words(client, found, document.get("status", {})):
         print(line)
     table = client.json(
         f"/api/v1/namespaces/{found.namespace}/events",
@@ -60,6 +64,26 @@ def _description(pod: dict[str, Any], story: dict[str, Any]) -> Iterator[str]:
     yield from _containers("Containers", spec["containers"], status, "")
     yield from _conditions(status.get("conditions") or [])
     yield from _volumes(spec.get("volumes") or [])
+
+
+def _last_words(client: Client, pod: PodName, status: dict[str, Any]) -> Iterator[str]:
+    """The end of the log of each container's newest run that is over."""
+    for key in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
+        for one in status.get(key) or []:
+            state, last = one.get("state") or {}, one.get("lastState") or {}
+            if not (state.get("terminated") or last.get("terminated")):
+                continue
+            query = {"container": one["name"], "tailLines": str(_LOG_LINES)}
+            if state.get("running"):
+                query["previous"] = "true"
+            try:
+                text = client.raw(pod_path(pod, "log"), **query).decode(errors="replace")
+            except Refused:  # the log is gone, or was never written
+                continue
+            if text.strip():
+                run = ", its run before" if state.get("running") else ""
+                yield f"\nLast log lines of {one['name']}{run}:"
+                yield from (f"  {line}" for line in text.splitlines())
 
 
 def _field(name: str, value: object, *, indent: int = 0) -> str:

@@ -7,10 +7,12 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.catalogue import code_for
 from nodeagent.core.containers import Kind, each_container, field_path
+from nodeagent.core.ends import OURS
 from nodeagent.core.exits import end_code, end_text, one_line
 from nodeagent.core.pod_state import short_age
 from nodeagent.core.story import Case, Finding
 from nodeagent.core.times import as_seconds
+from nodeagent.model.ends import EndNote, EndReason
 from nodeagent.model.events import SeenEvent
 from nodeagent.model.memory import ImageState
 
@@ -98,11 +100,30 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         limits = (self.spec.resources.limits if self.spec.resources else None) or {}
         return str(limits.get("memory", ""))
 
-    def killed_because(self) -> str:
-        """Why the agent itself stopped the last instance, "" if it did not."""
-        ended = self.last or self.ended
+    def note(self, ended: v1.ContainerStateTerminated | None) -> EndNote | None:
+        """What the agent noted of that end, if it remembers."""
+        if ended is None or self.case.memory is None:
+            return None
+        return self.case.memory.ends.get((ended.containerID or "").partition("://")[2])
+
+    def reason(self, ended: v1.ContainerStateTerminated | None) -> str:
+        """The end's reason out of the closed set, "" where nothing was noted."""
+        note = self.note(ended)
+        return note.reason.value if note is not None else ""
+
+    def how_ended(self, ended: v1.ContainerStateTerminated) -> str:
+        """How that instance ended, and by whom."""
+        note = self.note(ended)
+        if note is not None and note.reason in OURS:
+            return f"was stopped by the agent ({note.reason}): {one_line(note.text)}"
+        if note is not None and note.reason in (EndReason.POD_OOM, EndReason.NODE_OOM):
+            return f"was killed ({note.reason}, exit code {ended.exitCode}): {note.text}"
+        told = self._killed_by_event(ended) if note is None else ""
+        return told or end_text(ended, memory_limit=self.limit)
+
+    def _killed_by_event(self, ended: v1.ContainerStateTerminated) -> str:
         event = self.newest("Killing")
-        if ended is None or event is None or event.message.startswith("Stopping container"):
+        if event is None or event.message.startswith("Stopping container"):
             return ""
         finished = as_seconds(ended.finishedAt)
         if not finished - _KILL_SLACK <= event.last_at <= finished + 1:
@@ -162,9 +183,7 @@ def _waiting(story: Story, waiting: v1.ContainerStateWaiting) -> Finding | None:
 
 def _crashed(story: Story, waiting: v1.ContainerStateWaiting) -> Finding:
     ended = story.last
-    what = (
-        story.killed_because() or end_text(ended, memory_limit=story.limit) if ended else "failed"
-    )
+    what = story.how_ended(ended) if ended else "failed"
     times = story.status.restartCount + 1
     retry = story.retry()
     return Finding(
@@ -174,6 +193,7 @@ def _crashed(story: Story, waiting: v1.ContainerStateWaiting) -> Finding:
         else "It is started again after its back-off.",
         fix=_crash_fix(story, ended),
         code=end_code(ended) or code_for("CrashLoopBackOff"),
+        reason=story.reason(ended),
     )
 
 
@@ -260,7 +280,7 @@ def _ended(story: Story, ended: v1.ContainerStateTerminated) -> Finding | None:
     if story.kind is Kind.INIT and ended.exitCode == 0:
         return None
     retry = story.retry()
-    what = story.killed_because() or end_text(ended, memory_limit=story.limit)
+    what = story.how_ended(ended)
     if ended.exitCode == 0 and not retry and story.case.policy != "Always":
         return None
     return Finding(
@@ -268,6 +288,7 @@ def _ended(story: Story, ended: v1.ContainerStateTerminated) -> Finding | None:
         next=f"It is started again {retry}." if retry else f"restartPolicy is {story.case.policy}.",
         fix=_crash_fix(story, ended) if ended.exitCode else "",
         code=end_code(ended),
+        reason=story.reason(ended),
     )
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from nodeagent.model.actions import StopOne
+from nodeagent.core.plan_teardown import STOP_WHY
+from nodeagent.model.actions import StopOne, StopWhy
 from nodeagent.model.ends import EndNote, EndReason, OomKill, OomScope
 from nodeagent.model.events import EventType
 from nodeagent.model.memory import PodMemory
@@ -38,6 +39,9 @@ _TEXTS: Final = {
     EndReason.NODE_SHUTDOWN: "the node shut down",
     EndReason.REJECTED: "the node refused the pod",
 }
+
+OURS: Final = frozenset(EndReason(why.value) for why in StopWhy)
+END_REASONS: Final = {end: EndReason(stop.value) for end, stop in STOP_WHY.items()}
 
 
 def note_of_stop(stop: StopOne, *, now: float) -> EndNote:

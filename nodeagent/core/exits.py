@@ -21,7 +21,7 @@ def end_text(ended: v1.ContainerStateTerminated, *, memory_limit: str = "") -> s
     started, finished = as_seconds(ended.startedAt), as_seconds(ended.finishedAt)
     if started and finished >= started:
         parts += f" after {short_age(finished - started)}"
-    words = one_line(ended.message or "")
+    words = one_line((ended.message or "").removeprefix(f"{ended.reason}: "))
     return f"{parts}: {words}" if words else parts
 
 

@@ -9,7 +9,8 @@ import msgspec
 
 from nodeagent.core.catalogue import code_for
 from nodeagent.core.container_story import Story, container_findings
-from nodeagent.core.exits import end_code, end_text
+from nodeagent.core.ends import END_REASONS
+from nodeagent.core.exits import end_code
 from nodeagent.core.pod_state import short_age, state_of
 from nodeagent.core.story import Case, Finding
 from nodeagent.core.times import as_seconds
@@ -31,7 +32,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to "why?". `also`: what else should be known; `timeline`: oldest first.
 
-    `code` is the cause's in the catalogue of errors, "" where nothing is wrong.
+    `code` is the cause's in the catalogue of errors, "" where nothing is wrong. `reason` is that
+    of the end the cause tells of, out of the closed set `EndReason`; "" where nothing ended.
     """
 
     namespace: str
@@ -41,6 +43,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     next: str = ""
     fix: str = ""
     code: str = ""
+    reason: str = ""
     also: tuple[str, ...] = ()
     timeline: tuple[Moment, ...] = ()
 
@@ -59,6 +62,7 @@ def explain(case: Case) -> Explanation:
         next=found.next,
         fix=found.fix,
         code=found.code,
+        reason=found.reason,
         also=tuple(broken),
         timeline=tuple(timeline(case)),
     )
@@ -150,6 +154,7 @@ def _ending(case: Case) -> Finding | None:
         next=f"Whatever still runs is killed in {short_age(left)}."
         if left > 0
         else "Its grace is over: what is left is being killed and cleaned up.",
+        reason=END_REASONS[ending.why],
     )
 
 
@@ -161,6 +166,7 @@ def _ended_as_a_whole(case: Case) -> Finding | None:
         cause=f"The pod failed as a whole ({status.reason}): {status.message or 'no message'}",
         next="It stays so: nothing starts it again.",
         code=code_for(status.reason),
+        reason=END_REASONS[case.memory.ending.why] if case.memory and case.memory.ending else "",
     )
 
 
@@ -171,7 +177,8 @@ def _finished(case: Case) -> Finding | None:
     for story in Story.regular_of(case):
         if story.ended and story.ended.exitCode:
             return Finding(
-                cause=f"Container {story.name} {end_text(story.ended, memory_limit=story.limit)}",
+                cause=f"Container {story.name} {story.how_ended(story.ended)}",
+                reason=story.reason(story.ended),
                 next=f"Nothing: restartPolicy is {case.policy}.",
                 code=end_code(story.ended),
             )
@@ -203,7 +210,8 @@ def _restarted(case: Case) -> Finding | None:
     state = state_of(case.pod)
     return Finding(
         cause=f"{_runs(case)} Restarted {ago} ago: container {newest.name} "
-        f"{newest.killed_because() or end_text(newest.last, memory_limit=newest.limit)}",
+        f"{newest.how_ended(newest.last)}",
+        reason=newest.reason(newest.last),
         next="" if state.ready == state.total else "Its readiness decides when it gets traffic.",
     )
 
@@ -231,7 +239,7 @@ def timeline(case: Case) -> list[Moment]:
             moments.append(
                 Moment(
                     at=as_seconds(ended.finishedAt),
-                    what=f"Container {story.name} {end_text(ended, memory_limit=story.limit)}",
+                    what=f"Container {story.name} {story.how_ended(ended)}",
                     warning=ended.exitCode != 0,
                 )
             )

@@ -16,7 +16,7 @@ from nodeagent.model.actions import (
 from nodeagent.model.memory import EndWhy, PodMemory
 from nodeagent.model.observed import ObservedPod
 
-_WHY = {
+STOP_WHY = {
     EndWhy.DELETED: StopWhy.POD_DELETED,
     EndWhy.FINISHED: StopWhy.POD_FINISHED,
     EndWhy.REJECTED: StopWhy.REJECTED,
@@ -65,7 +65,7 @@ def _stops(memory: PodMemory, seen: ObservedPod, *, now: float) -> tuple[StopOne
             id=c.id,
             name=c.name,
             grace=left,
-            why=_WHY[ending.why],
+            why=STOP_WHY[ending.why],
             message=ending.message or f"Stopping container {c.name}",
             detail=ending.message,
             after=after.get(c.name, ()),

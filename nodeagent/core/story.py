@@ -46,4 +46,5 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     next: str = ""
     fix: str = ""
     code: str = ""
+    reason: str = ""
     is_manifest: bool = False

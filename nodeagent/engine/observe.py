@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from nodeagent.aio.bell import Bell
-from nodeagent.engine.ports import PodFiles, Runtime, Sight
+from nodeagent.engine.ports import OomLog, PodFiles, Runtime, Sight
 from nodeagent.engine.state import NodeState
 from nodeagent.errors import AgentError, CriUnavailable, CriUnimplemented
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
@@ -41,9 +41,10 @@ class Observer:
     """
 
     def __init__(
-        self, *, runtime: Runtime, sight: Sight, state: NodeState, files: PodFiles
+        self, *, runtime: Runtime, sight: Sight, state: NodeState, files: PodFiles, ooms: OomLog
     ) -> None:
         self._runtime, self._sight, self._state, self._files = runtime, sight, state, files
+        self._ooms = ooms
         self._ticket = 0
         self._applied: dict[str, int] = {}  # container or sandbox id -> ticket of its last look
         self._owner: dict[str, PodUid] = {}
@@ -332,7 +333,7 @@ class Observer:
             self._owner[box.id] = uid
 
     async def _with_message(self, seen: SeenContainer) -> SeenContainer:
-        """Add the termination message of an ended container, read once for each instance."""
+        """Add an ended container's message, and the kernel's hand in it: once for each instance."""
         if seen.phase is not Phase.EXITED:
             return seen
         uid = self._owner.get(seen.id)
@@ -341,10 +342,12 @@ class Observer:
                 (c for c in self._state.observed(uid).containers if c.id == seen.id), None
             )
             if before is not None and before.phase is Phase.EXITED:
-                return msgspec.structs.replace(seen, message=before.message)
+                return msgspec.structs.replace(seen, message=before.message, oom=before.oom)
         text = await self._termination_text(seen)
         message = ": ".join(part for part in (seen.message, text) if part)
-        return msgspec.structs.replace(seen, message=message)
+        suspect = seen.exit_code != 0 or seen.reason == "OOMKilled"
+        oom = await self._ooms.find(seen.id) if suspect else None
+        return msgspec.structs.replace(seen, message=message, oom=oom)
 
     async def _termination_text(self, seen: SeenContainer) -> str:
         text = ""

@@ -10,6 +10,7 @@ from typing import Protocol
 from lightkube.models import core_v1 as v1
 
 from nodeagent.model.desired import DesiredPod, SourceUpdate
+from nodeagent.model.ends import OomKill
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.launch import (
@@ -246,6 +247,14 @@ class PodFiles(Protocol):
 
     async def remove_pod_dirs(self, uid: PodUid, log_directory: str) -> None:
         """The pod's folders and logs are gone. HostError where something is still mounted below."""
+        ...
+
+
+class OomLog(Protocol):
+    """What the kernel killed for want of memory."""
+
+    async def find(self, container: ContainerId) -> OomKill | None:
+        """The container's last process that was; None where none is known. Never fails."""
         ...
 
 

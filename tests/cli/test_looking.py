@@ -300,3 +300,13 @@ async def test_describe_shows_the_whole_pod(node: LocalNode) -> None:
         "Started",
     ):
         assert part in text, part
+
+
+async def test_describe_ends_with_what_an_ended_container_last_wrote(node: LocalNode) -> None:
+    lines = "".join(log_line(f"line {number}") for number in range(30))
+    node.log_file(0).write_text(lines)
+    node.pods = [a_pod("web-node1", running(restarts=1))]
+    async with serving(node):
+        ran = await nodeagent("describe", "web", socket=node.socket)
+    shown = ran.out.partition("Last log lines of web, its run before:\n")[2].splitlines()
+    assert shown[:20] == [f"  line {number}" for number in range(10, 30)]

@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.errors import HookFailed, HostError, MountFailed
 from nodeagent.model.desired import DesiredPod
+from nodeagent.model.ends import OomKill
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import ContainerId, PodUid
 from nodeagent.model.launch import PodCgroup, VolumePlace
@@ -85,6 +86,16 @@ class FakeFiles:
     async def remove_pod_dirs(self, uid: PodUid, log_directory: str) -> None:
         self.pods.discard(uid)
         self._records.stored.pop(uid, None)
+
+
+class FakeOoms:
+    """What the kernel killed, by container id."""
+
+    def __init__(self) -> None:
+        self.kills: dict[str, OomKill] = {}
+
+    async def find(self, container: ContainerId) -> OomKill | None:
+        return self.kills.get(container)
 
 
 class FakeVolumes:

@@ -28,6 +28,7 @@ from tests.fakes.host import (
     FakeCgroups,
     FakeFiles,
     FakeHooks,
+    FakeOoms,
     FakeRecorder,
     FakeRecords,
     FakeVolumes,
@@ -55,7 +56,7 @@ class Machine:
         self.files = FakeFiles(self.records)
         self.volumes, self.cgroups = FakeVolumes(), FakeCgroups()
         self.recorder, self.hooks = FakeRecorder(), FakeHooks()
-        self.checks = FakeChecks()
+        self.checks, self.ooms = FakeChecks(), FakeOoms()
         self.wanted: dict[PodUid, DesiredPod] = {}
 
 
@@ -74,7 +75,11 @@ class Node:
         self.task: asyncio.Task[None] | None = None
         self.state = NodeState()
         self.observer = Observer(
-            runtime=runtime, sight=runtime, state=self.state, files=machine.files
+            runtime=runtime,
+            sight=runtime,
+            state=self.state,
+            files=machine.files,
+            ooms=machine.ooms,
         )
         self.workers = Workers(
             state=self.state, executor_tools=self._executor_tools, ready=self.ready
