@@ -10,7 +10,7 @@ RUN_PACKAGES := python3 python3-venv containerd runc containernetworking-plugins
 	iproute2 mount busybox-static
 TEST_PACKAGES := $(RUN_PACKAGES) docker-registry patchelf debian-archive-keyring systemd
 
-.PHONY: run stop test check protos e2e bench clean packages test-packages
+.PHONY: run stop test check protos e2e bench clean packages test-packages wheel deb deb-test
 
 run: packages $(VENV)/.installed
 	@$(PY) -m tools.samples up --root $(NODE)
@@ -39,8 +39,20 @@ protos: $(VENV)/.installed-dev
 bench: packages $(VENV)/.installed-dev
 	@$(PY) -m tests.bench
 
+wheel: $(VENV)/.installed
+	@$(STEP) "Building the wheel" $(PY) -m pip wheel -q --no-deps -w dist .
+
+deb: $(VENV)/.installed
+	@tools/packages.sh dpkg-dev
+	@$(STEP) "Building the Debian package" $(PY) -m tools.deb --out dist
+
+# Lintian, and real installs and removals: of the package in a new Debian root, of the wheel.
+deb-test: $(VENV)/.installed-dev
+	@tools/packages.sh dpkg-dev lintian debootstrap python3-venv pipx
+	@NODEAGENT_PACKAGE_TESTS=1 $(PY) -m pytest tests/packages
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 packages:
 	@tools/packages.sh $(RUN_PACKAGES)

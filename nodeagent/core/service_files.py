@@ -42,7 +42,8 @@ TimeoutStartSec=infinity
 EnvironmentFile=-{ENVIRONMENT}
 Environment=GRPC_ENABLE_FORK_SUPPORT=0
 ExecStart={machine.program} run --config {CONFIG} --config-dir {DROP_INS}{own} $NODEAGENT_FLAGS
-ExecReload=/bin/kill -HUP $MAINPID
+# The shell's own kill: a small Debian has no other.
+ExecReload=/bin/sh -c "kill -HUP $MAINPID"
 
 # The event loop feeds the watchdog: an agent that hangs is ended and started again.
 WatchdogSec=60
