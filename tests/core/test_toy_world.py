@@ -10,8 +10,16 @@ from msgspec.structs import replace
 
 from nodeagent.core.containers import Kind, each_container
 from nodeagent.core.ending import ending_due
+from nodeagent.core.ends import take_ends
 from nodeagent.core.hashing import spec_hash
 from nodeagent.core.plan import plan_pod
+from nodeagent.core.remember import (
+    with_counts,
+    with_restart_all,
+    with_restarts,
+    with_stops,
+    with_try,
+)
 from nodeagent.core.status import TERMINAL, derive_status
 from nodeagent.model.actions import (
     Action,
@@ -27,7 +35,6 @@ from nodeagent.model.actions import (
     StopContainers,
     StopOne,
     StopSandbox,
-    StopWhy,
     TearDownPod,
 )
 from nodeagent.model.desired import DesiredPod
@@ -38,7 +45,6 @@ from tests.fakes.pods import NODE, RULES, UID, a_container, a_pod, an_image
 
 MOST_STEPS = 60
 SIGNAL_TAKES = 0.1
-AGAIN = (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR)
 
 
 class Killed(Exception):
@@ -90,12 +96,7 @@ class World:
         self.take_in()
         plan = self.plan()
         if plan.restart_all is not RestartAll.NO_CHANGE:
-            begun = plan.restart_all is RestartAll.BEGIN
-            self.memory = replace(
-                self.memory,
-                restart_all=self.now if begun else 0.0,
-                backoffs={**self.memory.backoffs, **plan.backoffs},
-            )
+            self.memory = with_restart_all(self.memory, plan, now=self.now)
             return True
         self.record = self.memory
         for action in plan.actions:
@@ -111,11 +112,9 @@ class World:
         return plan_pod(self.memory, self.seen(), rules=RULES, now=self.now)
 
     def take_in(self) -> None:
-        counts = dict(self.memory.restart_counts)
-        for one in self.containers:
-            counts[one.name] = max(counts.get(one.name, 0), one.restart_count)
         before = self.memory
-        self.memory = replace(before, restart_counts=counts)
+        self.memory = with_counts(before, self.seen())
+        self.memory = replace(self.memory, ends=dict(take_ends(self.memory, self.seen())))
         self.derive()
         ending = ending_due(self.memory, now=self.now)
         if ending is not None and ending != before.ending:
@@ -205,11 +204,7 @@ class World:
 
     def start(self, action: StartContainer) -> None:
         assert self.memory.ending is None and self.memory.prepared
-        if action.backoff is not None:
-            backoffs = {**self.memory.backoffs, action.name: action.backoff}
-            self.memory = replace(self.memory, backoffs=backoffs)
-        asked = {k: v for k, v in self.memory.restart_asked.items() if k != action.name}
-        self.memory = self.record = replace(self.memory, restart_asked=asked)
+        self.memory = self.record = with_try(self.memory, action)
         box = self.seen().sandbox
         assert box is not None and box.ready
         assert action.attempt not in [c.attempt for c in self.containers if c.name == action.name]
@@ -232,10 +227,7 @@ class World:
 
     def stop(self, action: StopContainers) -> None:
         """Everyone is asked at once; who is deaf dies at the end of its grace, two seconds more."""
-        replaced = {s.name: str(s.id) for s in action.stops if s.why in AGAIN}
-        if replaced:
-            replaced = {**self.memory.replaced, **replaced}
-            self.memory = self.record = replace(self.memory, replaced=replaced)
+        self.memory = self.record = with_stops(self.memory, action, now=self.now)
         if self.left_to_live == 0:
             self.stop_half(action)
         ends: dict[str, float] = {}
@@ -318,7 +310,7 @@ class World:
             case "restart":
                 self.was_replaced = True
                 names = {c.name: self.now for c in self.memory.pod.spec.containers}
-                self.memory = replace(self.memory, restart_asked=names)
+                self.memory = with_restarts(self.memory, names)
 
     def delete(self, grace: float | None) -> None:
         pod = self.memory.pod
