@@ -40,10 +40,11 @@ def bind_subpaths(
             _bind(kernel, place.host_path, mount.subPath, target)
         except (OSError, AgentError) as error:
             detail = str(error) if isinstance(error, AgentError) else error.strerror or str(error)
+            where = f'volumeMount "{mount.name}" of container "{container.name}"'
             raise ConfigError(
-                op="failed to prepare subPath for",
-                target=f'volumeMount "{mount.name}" of container "{container.name}"',
-                detail=f"{mount.subPath}: {detail}",
+                op="prepare subPath",
+                target=mount.subPath,
+                detail=f"failed to prepare subPath for {where}: {mount.subPath}: {detail}",
             ) from error
         bound[index] = target
     return bound
