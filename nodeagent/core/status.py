@@ -153,8 +153,6 @@ def _phase(
         return phase if phase not in TERMINAL else old.phase or "Running"
     if ending.why is not EndWhy.DELETED and ending.why is not EndWhy.DRAINED:
         return "Failed"
-    if memory.torn_down and phase not in TERMINAL and not memory.pod.is_static:
-        return "Failed"
     return phase
 
 

@@ -5,6 +5,7 @@ from lightkube.models import core_v1 as v1
 from msgspec.structs import replace
 
 from nodeagent.core.plan import with_wake
+from nodeagent.core.plan_init import next_init
 from nodeagent.core.remember import (
     with_counts,
     with_failed_hook,
@@ -25,7 +26,7 @@ from nodeagent.model.actions import (
 )
 from nodeagent.model.desired import Source
 from nodeagent.model.ends import EndReason
-from nodeagent.model.ids import ContainerId
+from nodeagent.model.ids import ContainerId, SandboxId
 from nodeagent.model.memory import (
     Backoff,
     Ending,
@@ -57,6 +58,10 @@ def first_stop(result: Plan) -> StopOne:
     (action,) = result.actions
     assert isinstance(action, StopContainers)
     return action.stops[0]
+
+
+def images_of(result: Plan) -> list[str]:
+    return [a.name for a in result.actions if isinstance(a, EnsureImage)]
 
 
 def test_a_container_that_left_the_spec_is_stopped() -> None:
@@ -152,6 +157,16 @@ def test_a_sidecar_that_does_not_run_lets_nothing_pass(side: object) -> None:
     assert "web" not in starts(plan(memory, sight(side)))  # type: ignore[arg-type]
 
 
+def test_a_sidecar_in_an_unknown_state_has_not_started() -> None:
+    memory = remembered(a_pod(initContainers=[SIDE]))
+    assert next_init(memory, (seen("side", phase=Phase.UNKNOWN),)) == ([], False)
+
+
+def test_a_record_without_its_sandbox_does_not_disturb() -> None:
+    lone = ended(code=1, sandbox_id=SandboxId("gone"))
+    assert plan(remembered(), sight(seen(restart_count=1), lone)).actions == ()
+
+
 def test_an_ephemeral_container_starts_once_before_anything_else() -> None:
     debug = v1.EphemeralContainer(name="debug", image="busybox:1")
     pod = a_pod(ephemeralContainers=[debug], initContainers=[a_container("init")])
@@ -174,7 +189,7 @@ def test_a_new_sandbox_asks_for_the_images_of_what_starts_first() -> None:
     assert asked == ["web"]
     failed = ImageOutcome(attempt=0, state=ImageState.FAILED, retry_at=NOW + 1)
     held = plan(remembered(images={"web": failed}), NOTHING_SEEN)
-    assert not any(isinstance(a, EnsureImage) for a in held.actions)
+    assert images_of(held) == []
 
 
 def test_a_dead_sandbox_of_a_pod_with_its_own_policies_is_replaced_by_them() -> None:
