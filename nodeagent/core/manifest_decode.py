@@ -30,6 +30,7 @@ _QUANTITY = re.compile(
 )
 _BIGGEST = 2**63 - 1
 _MERGE = "<<"
+_ANY_TEXT = (("data",), ("stringData",))  # what becomes files may hold any character
 _BROKEN: Any = object()  # stands where a value could not be read; never leaves this module
 
 Decode: TypeAlias = Callable[[yaml.Node, Path, list[Finding]], Any]
@@ -89,8 +90,17 @@ def _text(node: yaml.Node, path: Path, findings: list[Finding]) -> Any:
         value: str = node.value
         tag = node.tag
         if tag == TEXT or (tag == PLAIN and not _scalar_type(value)) or kind_of(node) == TEXT:
+            if "\0" in value and path[:1] not in _ANY_TEXT:
+                return _has_nul(node, path, findings)
             return value
     return _wrong(node, path, findings, "a text")
+
+
+def _has_nul(node: yaml.Node, path: Path, findings: list[Finding]) -> Any:
+    """The kernel ends each text there, so what was checked would not be what is used."""
+    message = f"{show_path(path) or 'the document'}: has a NUL character, which no text may have"
+    findings.append(Finding(message, *spot(node)))
+    return _BROKEN
 
 
 def _number(value: str) -> int | None:
@@ -149,7 +159,8 @@ def _time(node: yaml.Node, path: Path, findings: list[Finding]) -> Any:
 
 def _free(node: yaml.Node, path: Path, findings: list[Finding]) -> Any:
     if isinstance(node, yaml.MappingNode):
-        return {k.value: _free(v, (*path, k.value), findings) for k, v in node.value}
+        entries = _entries(node, path, findings)
+        return {k.value: _free(v, (*path, k.value), findings) for k, v in entries}
     if isinstance(node, yaml.SequenceNode):
         return [_free(part, (*path, i), findings) for i, part in enumerate(node.value)]
     return None if _is_null(node) else node.value
