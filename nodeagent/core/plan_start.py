@@ -7,6 +7,7 @@ from nodeagent.core.containers import Kind
 from nodeagent.core.hashing import spec_hash
 from nodeagent.core.restart import backoff_key, crash_loop, next_backoff, restart_at
 from nodeagent.model.actions import Action, EnsureImage, StartContainer
+from nodeagent.model.ends import EndReason
 from nodeagent.model.memory import Backoff, ImageState, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
@@ -77,13 +78,20 @@ def backoff_of(
 ) -> tuple[float, Backoff | None]:
     """Until when the last exit holds the start, and what to remember when it is answered."""
     last = next((c for c in seen.all_of(wanted.container.name) if c.phase is Phase.EXITED), None)
-    if last is None or memory.replaced.get(last.name) == last.id:
+    if last is None or _was_replaced(memory, last):
         return 0.0, None
     loop = crash_loop(rules, memory.pod.annotations)
     key = backoff_key(memory.pod, wanted.container)
     entry = memory.backoffs.get(last.name)
     at = restart_at(entry, key, last, loop=loop, now=now)
     return at, next_backoff(entry, key, last, loop=loop, now=now)
+
+
+def _was_replaced(memory: PodMemory, last: SeenContainer) -> bool:
+    """Ended by us for no fault of its own; one that a probe decided against waits as usual."""
+    note = memory.ends.get(last.id)
+    at_fault = note is not None and note.reason in (EndReason.LIVENESS, EndReason.STARTUP)
+    return memory.replaced.get(last.name) == last.id and not at_fault
 
 
 def next_restart_count(memory: PodMemory, seen: ObservedPod, wanted: Wanted) -> int:

@@ -5,12 +5,22 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from nodeagent.core.containers import find_container
 from nodeagent.core.ends import note_of_stop
-from nodeagent.model.actions import Plan, RestartAll, StartContainer, StopContainers, StopWhy
+from nodeagent.core.restart import may_fail
+from nodeagent.model.actions import (
+    Plan,
+    RestartAll,
+    StartContainer,
+    StopContainers,
+    StopOne,
+    StopWhy,
+)
 from nodeagent.model.ends import EndNote, EndReason
 from nodeagent.model.memory import PodMemory, Trouble
 from nodeagent.model.observed import ObservedPod, Phase
 
+_BY_PROBE: Final = (StopWhy.LIVENESS, StopWhy.STARTUP)
 _TO_RUN_AGAIN: Final = (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR)  # whatever the restart policy says
 
 
@@ -60,13 +70,24 @@ def without_trouble(memory: PodMemory, name: str) -> PodMemory:
 
 def with_stops(memory: PodMemory, action: StopContainers, *, now: float) -> PodMemory:
     """These containers are about to be stopped: why, and which of them to run again."""
-    again = {s.name: str(s.id) for s in action.stops if s.why in _TO_RUN_AGAIN}
+    again = {s.name: str(s.id) for s in action.stops if _runs_again(memory, s)}
     ends = {str(stop.id): note_of_stop(stop, now=now) for stop in action.stops}
     return replace(
         memory,
         replaced={**memory.replaced, **again},
         ends={**memory.ends, **{id_: _first(memory, id_, note) for id_, note in ends.items()}},
     )
+
+
+def _runs_again(memory: PodMemory, stop: StopOne) -> bool:
+    """A failed probe counts as a failure, also where the container then ends with code 0."""
+    if stop.why in _TO_RUN_AGAIN:
+        return True
+    known = find_container(memory.pod.spec, stop.name)
+    if known is None or stop.why not in _BY_PROBE:
+        return False
+    kind, container = known
+    return may_fail(memory.pod.spec, kind, container)
 
 
 def _first(memory: PodMemory, id_: str, note: EndNote) -> EndNote:

@@ -71,6 +71,13 @@ def may_restart(spec: v1.PodSpec, kind: Kind, container: v1.Container, seen: See
     return decision is not Decision.STAY
 
 
+def may_fail(spec: v1.PodSpec, kind: Kind, container: v1.Container) -> bool:
+    """Whether the policies answer a plain failure, without regard to exit codes, by a restart."""
+    plain = msgspec.structs.replace(container, restartPolicyRules=None)
+    decision = restart_decision(spec, kind, plain, exit_code=1, reason="")
+    return decision is not Decision.STAY
+
+
 def crash_loop(rules: NodeRules, annotations: Mapping[str, str]) -> CrashLoop:
     """The delays for one pod: the node's, changed by the pod's `crashloop.nodeagent.dev/*`.
 

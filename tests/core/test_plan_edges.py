@@ -218,3 +218,28 @@ def test_a_pod_of_the_api_that_ended_half_way_has_failed_once_taken_down() -> No
     told = derive_status(memory, view, node=NODE, rules=RULES, now=NOW)
     assert told.phase == "Failed"
     assert stops(plan(memory, view)) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "again"), [("Always", True), ("OnFailure", True), ("Never", False)]
+)
+def test_a_container_that_a_probe_ended_failed_whatever_its_exit_code(
+    policy: str, again: bool
+) -> None:
+    pod = a_pod(a_container(livenessProbe=v1.Probe()), restartPolicy=policy)
+    stop = StopOne(id=ContainerId("web-0"), name="web", grace=3.0, why=StopWhy.LIVENESS)
+    memory = remembered(pod, images_at={"web": 1})
+    memory = with_stops(memory, StopContainers(stops=(stop,)), now=NOW)
+    view = sight(ended(code=0, at=NOW))
+    result = plan(memory, view)
+    assert bool(starts(result)) is again
+    told = derive_status(memory, view, node=NODE, rules=RULES, now=NOW)
+    assert told.phase == ("Running" if again else "Succeeded")
+    if again:
+        (start,) = result.actions
+        assert isinstance(start, StartContainer) and start.backoff is not None
+
+
+def test_a_stop_by_a_probe_of_what_is_no_longer_in_the_spec_is_just_a_stop() -> None:
+    stop = StopOne(id=ContainerId("x-0"), name="x", grace=3.0, why=StopWhy.LIVENESS)
+    assert with_stops(remembered(), StopContainers(stops=(stop,)), now=NOW).replaced == {}
