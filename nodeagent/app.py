@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 
 import structlog
@@ -20,6 +20,7 @@ from nodeagent.adapters.probes.checks import ProbeChecks
 from nodeagent.adapters.probes.http import HttpHooks
 from nodeagent.adapters.probes.pressure import ProcPressure
 from nodeagent.aio.clock import WallClock
+from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.supervise import Component, supervise
 from nodeagent.aio.threads import Threads
 from nodeagent.build import (
@@ -27,6 +28,7 @@ from nodeagent.build import (
     HostReader,
     containerd_settings,
     node_facts,
+    local_data,
     pod_sources,
     volume_registry,
     with_endpoint,
@@ -153,6 +155,14 @@ class _Engine:
             listener=self,
             rules=ProbeRules(),
         )
+        self._watcher = Inotify()
+        self.data = local_data(
+            settings,
+            threads,
+            self._watcher,
+            on_change=self._ring_pods,
+            on_problems=lambda _: self._tell_problems(),
+        )
         self._tools = self._make_tools()
         self.sources: Sources | None = None
         self._problems: tuple[Problem, ...] = ()
@@ -173,7 +183,8 @@ class _Engine:
         volumes = volume_registry(
             self._settings,
             self._threads,
-            node_memory=lambda: self.keeper.facts.allocatable["memory"],
+            data=self.data,
+            node=lambda: self.keeper.facts,
         )
         configs = Configs(
             node=lambda: self.keeper.facts,
@@ -182,6 +193,7 @@ class _Engine:
             texts=HostReader(self._settings).texts,
             files=self._files,
             volumes=volumes,
+            data=self.data,
         )
         hooks = Hooks(runtime=self._cri.containers, http=HttpHooks(), recorder=self.journal)
         return Tools(
@@ -211,7 +223,7 @@ class _Engine:
         self.workers.on_forgotten = self._forgotten
         previous = [m.pod for m in records if m.ending is None and not m.pod.deleting]
         self.sources = Sources(
-            pod_sources(self._settings, self._threads, previous),
+            pod_sources(self._settings, self._threads, self._watcher, previous),
             on_change=self._take_wishes,
             previous=previous,
         )
@@ -242,6 +254,7 @@ class _Engine:
             "runtime": self.keeper.run,
             "observer": self.observer.run,
             "workers": self.workers.run,
+            "data": self.data.run,
             "sources": self.sources.run,
             "startup": startup.run,
             "api": api.run,
@@ -255,7 +268,7 @@ class _Engine:
             logs_dir=self._settings.paths.pod_logs,
             now=self.clock.now,
             list_pods=self.publisher.pods,
-            problems=lambda: self.sources.problems if self.sources else (),
+            problems=self._all_problems,
             events=self.journal.events,
             memory=self.workers.memory,
         )
@@ -266,12 +279,24 @@ class _Engine:
     def _take_wishes(
         self, desired: Mapping[PodUid, DesiredPod], problems: tuple[Problem, ...]
     ) -> None:
-        tell_problems(self.journal, problems, known=self._problems, node=self._settings.node.name)
-        self._problems = problems
+        self._tell_problems()
         self.state.want(desired)
+
+    def _all_problems(self) -> tuple[Problem, ...]:
+        return (*(self.sources.problems if self.sources else ()), *self.data.problems)
+
+    def _tell_problems(self) -> None:
+        problems, known = self._all_problems(), self._problems
+        tell_problems(self.journal, problems, known=known, node=self._settings.node.name)
+        self._problems = problems
+
+    def _ring_pods(self, uids: Iterable[PodUid]) -> None:
+        for uid in uids:
+            self.workers.ring(uid)
 
     def _forgotten(self, memory: PodMemory) -> None:
         self.probing.forget(memory.pod.uid)
+        self.data.forget(memory.pod.uid)
         self.publisher.forget(memory.pod.uid)
 
     def _worker_tools(self) -> WorkerTools:
@@ -280,6 +305,7 @@ class _Engine:
             records=self._records,
             probing=self.probing,
             pulls=self.pulls,
+            data=self.data,
             recorder=self.journal,
             clock=self.clock,
             node=lambda: self.keeper.facts,

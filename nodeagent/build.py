@@ -15,18 +15,28 @@ from nodeagent.adapters.containerd.oci import PAUSE_IMAGE
 from nodeagent.adapters.host.facts import HostFacts
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
+from nodeagent.adapters.manifests.data import LocalData
 from nodeagent.adapters.manifests.directory import DirectorySource
-from nodeagent.adapters.volumes.base import Plugin
+from nodeagent.adapters.volumes.base import Data, Plugin
+from nodeagent.adapters.volumes.claim import ClaimVolume
+from nodeagent.adapters.volumes.config_map import ConfigMapVolume
+from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
 from nodeagent.adapters.volumes.host_path import HostPath
+from nodeagent.adapters.volumes.local import LocalVolume
+from nodeagent.adapters.volumes.nfs import NfsVolume
+from nodeagent.adapters.volumes.projected import ProjectedVolume
 from nodeagent.adapters.volumes.registry import VolumeRegistry
+from nodeagent.adapters.volumes.secret import SecretVolume
+from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
 from nodeagent.core.rules import allocatable, node_rules, pod_capacity
 from nodeagent.engine.configs import HostTexts
 from nodeagent.engine.ports import ManifestSource
 from nodeagent.engine.startup import choose_driver
-from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.model.data import DataKind
+from nodeagent.model.desired import DesiredPod, Problem, Source
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
 from nodeagent.model.node import NodeFacts, NodeRules
@@ -149,7 +159,7 @@ def node_facts(settings: Settings, host: HostFacts) -> NodeFacts:
 
 
 def pod_sources(
-    settings: Settings, threads: Threads, previous: Iterable[DesiredPod]
+    settings: Settings, threads: Threads, watcher: Inotify, previous: Iterable[DesiredPod]
 ) -> dict[Source, ManifestSource]:
     """The sources that the settings name; each knows the last good pods of an earlier run."""
     sources: dict[Source, ManifestSource] = {}
@@ -158,7 +168,7 @@ def pod_sources(
             settings.paths.manifests,
             node_name=settings.node.name,
             threads=threads,
-            watcher=Inotify(),
+            watcher=watcher,
             last_good={pod.origin: pod for pod in previous if pod.source is Source.FILE},
             rescan=settings.agent.audit_period,
         )
@@ -175,19 +185,56 @@ def pod_sources(
     return sources
 
 
+def local_data(
+    settings: Settings,
+    threads: Threads,
+    watcher: Inotify,
+    *,
+    on_change: Callable[[Iterable[PodUid]], None],
+    on_problems: Callable[[tuple[Problem, ...]], None],
+) -> LocalData:
+    """Config maps, secrets, volumes and claims of a node without API server."""
+    paths = settings.paths
+    folders = {
+        paths.config_maps: (DataKind.CONFIG_MAP,),
+        paths.secrets: (DataKind.SECRET,),
+        paths.volumes: (DataKind.VOLUME, DataKind.CLAIM),
+    }
+    return LocalData(
+        {path: kinds for path, kinds in folders.items() if path is not None},
+        threads=threads,
+        watcher=watcher,
+        on_change=on_change,
+        on_problems=on_problems,
+        rescan=settings.agent.audit_period,
+    )
+
+
 def volume_registry(
-    settings: Settings, threads: Threads, *, node_memory: Callable[[], int]
+    settings: Settings, threads: Threads, *, data: Data, node: Callable[[], NodeFacts]
 ) -> VolumeRegistry:
     """Every kind of volume there is, in the order in which they are asked."""
-    kernel = Kernel()
+    kernel, root = Kernel(), str(settings.paths.root)
     careful = CarefulFiles(threads, kernel)
+
+    def node_memory() -> int:
+        return node().allocatable["memory"]
+
+    written = Written(kernel, careful, threads, node_memory=node_memory)
+    host_path, nfs = HostPath(careful), NfsVolume(kernel, careful, threads)
+    local = LocalVolume(kernel, careful, threads)
     plugins: list[Plugin] = [
         EmptyDir(kernel, careful, threads, node_memory=node_memory),
-        HostPath(careful),
+        host_path,
+        ConfigMapVolume(data, written),
+        SecretVolume(data, written),
+        DownwardVolume(written, node=node),
+        ProjectedVolume(data, written, node=node, parts={}),
+        ClaimVolume(data, (host_path, local, nfs), root=root, node=node),
+        nfs,
+        local,
     ]
-    return VolumeRegistry(
-        str(settings.paths.root), plugins, kernel=kernel, files=careful, threads=threads
-    )
+    return VolumeRegistry(root, plugins, kernel=kernel, files=careful, threads=threads)
 
 
 def containerd_settings(settings: Settings, socket: Path) -> ContainerdSettings:

@@ -121,6 +121,8 @@ class MountFailed(VolumeError):
 class SourceMissing(VolumeError):
     """A secret, config map or claim that the volume needs is absent."""
 
+    retry = Retry.ON_CHANGE
+
 
 class NotSupported(VolumeError):
     """This kind of volume cannot work here."""

@@ -107,7 +107,12 @@ def matches_node(spec: v1.PodSpec, node: NodeFacts) -> bool:
     required = affinity.requiredDuringSchedulingIgnoredDuringExecution if affinity else None
     if required is None:
         return True
-    return any(_matches_term(term, node) for term in required.nodeSelectorTerms)
+    return matches_terms(required, node)
+
+
+def matches_terms(selector: v1.NodeSelector, node: NodeFacts) -> bool:
+    """Whether one of the terms of a node selector picks this node."""
+    return any(_matches_term(term, node) for term in selector.nodeSelectorTerms)
 
 
 def _matches_term(term: v1.NodeSelectorTerm, node: NodeFacts) -> bool:

@@ -10,6 +10,7 @@ from nodeagent.core.plan_init import next_init
 from nodeagent.core.plan_sandbox import judge_sandbox, plan_new_sandbox
 from nodeagent.core.plan_start import Wanted, backoff_of, start_or_wait
 from nodeagent.core.plan_teardown import plan_teardown
+from nodeagent.core.refresh import plan_refresh
 from nodeagent.core.restart import Decision, restart_decision
 from nodeagent.model.actions import (
     Action,
@@ -73,6 +74,10 @@ def _plan_containers(
             wakes.append(step.wake_at)
     if any(isinstance(a, StartContainer) for a in actions) and not memory.prepared:
         actions.insert(0, PreparePod())
+    else:
+        refresh, refresh_at = plan_refresh(memory, seen, now=now)
+        actions[:0] = refresh
+        wakes += [] if refresh_at is None else [refresh_at]
     actions += _sweep(memory, seen, box)
     return Plan(actions=tuple(actions), wake_at=min(wakes, default=None), why="containers to start")
 

@@ -6,13 +6,14 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.container_config import Instance, container_config
-from nodeagent.core.env import container_env
+from nodeagent.core.env import Lookup, container_env
 from nodeagent.core.hosts import HOSTS_PATH, hosts_text, pod_names
 from nodeagent.core.log_paths import container_log_path, pod_log_directory
 from nodeagent.core.mounts import Places, sub_paths
 from nodeagent.core.resolv import MISSING_CLUSTER_DNS, DnsWarning, dns_spec
 from nodeagent.core.sandbox_config import sandbox_config
-from nodeagent.engine.ports import PodFiles, Volumes
+from nodeagent.engine.data import gather
+from nodeagent.engine.ports import DataSource, PodFiles, Volumes
 from nodeagent.errors import ConfigError
 from nodeagent.model.actions import StartContainer
 from nodeagent.model.desired import DesiredPod
@@ -42,9 +43,10 @@ class Configs:
         texts: Callable[[], HostTexts],
         files: PodFiles,
         volumes: Volumes,
+        data: DataSource,
     ) -> None:
         self._node, self._rules, self._dirs, self._texts = node, rules, dirs, texts
-        self._files, self._volumes = files, volumes
+        self._files, self._volumes, self._data = files, volumes, data
 
     @property
     def node(self) -> NodeFacts:
@@ -97,12 +99,14 @@ class Configs:
     ) -> ContainerConfig:
         """One start of one container; its files on the host exist afterwards."""
         pod = memory.pod
+        lookup = await gather(self._data, self._volumes, pod, container, places)
         instance = Instance(
             attempt=action.attempt,
             restart_count=action.restart_count,
             image=memory.images[action.name],
             ips=self._ips(pod, seen),
-            places=await self._places(pod, container, seen, places),
+            lookup=lookup,
+            places=await self._places(pod, container, seen, places, lookup),
             target=_target(pod, container.name, seen),
             user=memory.user,
         )
@@ -138,6 +142,7 @@ class Configs:
         container: v1.Container,
         seen: ObservedPod,
         places: Mapping[str, VolumePlace],
+        lookup: Lookup,
     ) -> Places:
         mounted = {mount.mountPath for mount in container.volumeMounts or ()}
         names = pod_names(pod, cluster_domain=self._rules().cluster_domain)
@@ -153,7 +158,7 @@ class Configs:
         )
         return Places(
             volumes=places,
-            subpaths=await self._subpaths(pod, container, seen, places),
+            subpaths=await self._subpaths(pod, container, seen, places, lookup),
             hosts=hosts,
             message=message,
         )
@@ -164,10 +169,12 @@ class Configs:
         container: v1.Container,
         seen: ObservedPod,
         places: Mapping[str, VolumePlace],
+        lookup: Lookup,
     ) -> Mapping[int, str]:
         if not any(m.subPath or m.subPathExpr for m in container.volumeMounts or ()):
             return {}
-        env = dict(container_env(pod, container, node=self._node(), ips=self._ips(pod, seen)))
+        ips = self._ips(pod, seen)
+        env = dict(container_env(pod, container, node=self._node(), ips=ips, lookup=lookup))
         wanted = {found.index: found.path for found in sub_paths(pod, container, env=env)}
         mounts = [
             msgspec.structs.replace(mount, subPath=wanted.get(index), subPathExpr=None)

@@ -6,6 +6,7 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind, field_path, find_container
+from nodeagent.core.refresh import RETRY as REFRESH_RETRY
 from nodeagent.core.resources import pod_cgroup
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.gate import Gate
@@ -22,13 +23,14 @@ from nodeagent.engine.ports import (
 )
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.stops import Stopper
-from nodeagent.errors import AgentError, CriError
+from nodeagent.errors import AgentError, CriError, Retry
 from nodeagent.model.actions import (
     Action,
     CreateSandbox,
     EnsureImage,
     ForgetPod,
     PreparePod,
+    RefreshVolumes,
     RemoveContainer,
     RemoveSandbox,
     StartContainer,
@@ -84,6 +86,8 @@ class Executor:
         match action:
             case PreparePod():
                 return await self._prepare(memory)
+            case RefreshVolumes():
+                return await self._refresh(memory)
             case EnsureImage():
                 return self._ensure_image(action, memory)
             case CreateSandbox():
@@ -118,8 +122,25 @@ class Executor:
         tools, pod = self._tools, memory.pod
         await tools.files.make_pod_dirs(pod.uid, tools.configs.log_directory(pod))
         await self._make_cgroup(memory)
-        self._places = await tools.volumes.set_up(pod)
-        return msgspec.structs.replace(memory, prepared=True, torn_down=False)
+        try:
+            self._places = await tools.volumes.set_up(pod)
+        except AgentError as error:
+            self._event(memory, "FailedMount", str(error))
+            raise
+        return msgspec.structs.replace(
+            memory, prepared=True, torn_down=False, shown=memory.shows, refresh_at=0.0
+        )
+
+    async def _refresh(self, memory: PodMemory) -> PodMemory:
+        """What cannot be shown anew stays as it is: containers that run need it no less."""
+        try:
+            await self._tools.volumes.refresh(memory.pod)
+        except AgentError as error:
+            self._event(memory, "FailedMount", str(error))
+            if error.retry is Retry.BACKOFF:
+                at = self._tools.clock.now() + REFRESH_RETRY
+                return msgspec.structs.replace(memory, refresh_at=at)
+        return msgspec.structs.replace(memory, shown=memory.shows, refresh_at=0.0)
 
     async def _make_cgroup(self, memory: PodMemory) -> None:
         configs = self._tools.configs

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from lightkube.models import core_v1 as v1
 
+from nodeagent.model.data import Claim, ConfigMap, DataKind, PersistentVolume, Secret
 from nodeagent.model.desired import DesiredPod, SourceUpdate
 from nodeagent.model.ends import OomKill
 from nodeagent.model.events import EventType, Subject
@@ -182,8 +183,63 @@ class Volumes(Protocol):
         """
         ...
 
+    async def refresh(self, pod: DesiredPod) -> None:
+        """Volumes made of objects or of the pod's own fields show them as they are now.
+
+        Each is tried; VolumeError names the first that failed, and what it showed stays. Only for
+        a pod whose volumes are set up. subPath mounts keep their bytes.
+        """
+        ...
+
+    async def read_file(self, place: VolumePlace, path: str) -> str | None:
+        """The text of a small file inside a volume, no link followed out of it; None if not there.
+
+        ConfigError where it is no text file, or too large for variables (KEP-3721).
+        """
+        ...
+
     async def tear_down(self, uid: PodUid) -> None:
         """Unmount and remove everything of the pod's volumes, found on disk; may be repeated."""
+        ...
+
+
+class DataSource(Protocol):
+    """Where config maps, secrets, claims and volumes come from: the API, or files of the node.
+
+    Whoever builds it hands it a callback that takes the uids of followed pods; it is called
+    whenever an object that one of them refers to came, went or changed.
+    """
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """As it is now; None where there is none. Waits for the first answer of its origin."""
+        ...
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        """As it is now; None where there is none. Waits for the first answer of its origin."""
+        ...
+
+    async def claim(self, namespace: str, name: str) -> Claim | None:
+        """As it is now, bound or not; None where there is none."""
+        ...
+
+    async def volume(self, name: str) -> PersistentVolume | None:
+        """As it is now; None where there is none."""
+        ...
+
+    def place(self, kind: DataKind) -> str:
+        """Where objects of this kind are looked for, for messages; "" where that needs no word."""
+        ...
+
+    def follow(self, pod: DesiredPod) -> str:
+        """From now on tell when an object the pod refers to changes; the version of them all.
+
+        The version is another text whenever one of the objects is another. Cheap; called for
+        every step of the pod.
+        """
+        ...
+
+    def forget(self, uid: PodUid) -> None:
+        """The pod is over; a pod that is not followed counts as forgotten."""
         ...
 
 

@@ -49,7 +49,16 @@ class PodRecord:
 
 def lasting(memory: PodMemory) -> PodMemory:
     """The part of the memory that is kept on disk."""
-    return msgspec.structs.replace(memory, images={}, troubles={}, health={}, prepared=False)
+    return msgspec.structs.replace(
+        memory,
+        images={},
+        troubles={},
+        health={},
+        prepared=False,
+        shows="",
+        shown="",
+        refresh_at=0.0,
+    )
 
 
 def _essence(memory: PodMemory) -> PodMemory:

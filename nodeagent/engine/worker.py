@@ -21,6 +21,7 @@ from nodeagent.core.remember import (
     without_trouble,
 )
 from nodeagent.core.status import derive_status
+from nodeagent.engine.data import PodData
 from nodeagent.engine.execute import Executor
 from nodeagent.engine.record import PodRecord
 from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
@@ -32,6 +33,7 @@ from nodeagent.model.actions import (
     EnsureImage,
     ForgetPod,
     Plan,
+    RefreshVolumes,
     RestartAll,
     StartContainer,
     StopContainers,
@@ -45,6 +47,7 @@ from nodeagent.model.observed import ObservedPod
 log = structlog.get_logger()
 
 _CREATING = (CreateSandbox, StartContainer)
+_MAY_REPEAT = (EnsureImage, RefreshVolumes, StartContainer)  # without a change in sight
 RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
 
 
@@ -59,6 +62,7 @@ class PodWorker:
         self._record = PodRecord(tools.records)
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
+        self._data = PodData(tools.data)
         self._breakable: asyncio.Timeout | None = None
         self._hooked = ""  # the container whose postStart hook runs
         self._asked_end: EndRequest | None = None
@@ -178,7 +182,7 @@ class PodWorker:
         """None, unless the same was done to the same sight before: then it did not help."""
         acted = (_outline(plan), seen)
         again, self._acted = acted == self._acted, acted
-        if again and not any(isinstance(a, (EnsureImage, StartContainer)) for a in plan.actions):
+        if again and not any(isinstance(a, _MAY_REPEAT) for a in plan.actions):
             self._setback.grow(self.memory.pod, now)
             log.warning("actions change nothing", pod=self._name, actions=_outline(plan))
             return self._setback.delay
@@ -210,6 +214,7 @@ class PodWorker:
         self.memory = with_restarts(with_counts(self.memory, seen), self._restarts)
         self._restarts = {}
         self._note_ends(seen)
+        self._take_data()
         self._refresh_status(seen, now)
         ending = ending_due(self.memory, now=now, request=self._asked_end)
         self._asked_end = None
@@ -217,6 +222,12 @@ class PodWorker:
             self._begin_end(ending)
             self._refresh_status(seen, now)
         tools.publish(self.memory, seen)
+
+    def _take_data(self) -> None:
+        """What the volumes are to show; a changed object ends the waits it may have caused."""
+        self.memory, changed = self._data.take(self.memory)
+        if changed:
+            self._setback.clear()
 
     def _note_ends(self, seen: ObservedPod) -> None:
         """Why each container ended, told once for those that ended by themselves."""
@@ -306,6 +317,8 @@ class PodWorker:
         """Stop; False where a nearer end broke it off, so that it is planned again."""
         self.memory = with_stops(self.memory, action, now=self._tools.clock.now())
         await self._record.save_before_acting(self.memory)
+        if self._ends_sooner():  # asked since the plan was made
+            return False
         try:
             async with asyncio.timeout(self._until_deadline()) as self._breakable:
                 self.memory = await self._executor.execute(action, self.memory, self._seen())
@@ -343,6 +356,8 @@ class PodWorker:
     async def _run_hook(self, name: str, memory: PodMemory) -> bool:
         """Run the postStart hook; False where the end of pod or container broke it off."""
         newest = self._seen().newest(name)
+        if self._ends_sooner():
+            return False
         self._hooked = newest.id if newest is not None else ""
         try:
             async with asyncio.timeout(self._until_deadline()) as self._breakable:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from nodeagent.engine.ports import Clock, Recorder, Records
+from nodeagent.engine.ports import Clock, DataSource, Recorder, Records
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.state import NodeState
@@ -44,6 +44,7 @@ class WorkerTools(msgspec.Struct, frozen=True, kw_only=True):
     records: Records
     probing: Probing
     pulls: Pulls
+    data: DataSource
     recorder: Recorder
     clock: Clock
     node: Callable[[], NodeFacts]

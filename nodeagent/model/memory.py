@@ -144,3 +144,6 @@ class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
     troubles: dict[str, Trouble] = {}
     health: dict[str, Health] = {}
     prepared: bool = False
+    shows: str = ""  # stamp of what its volumes are to show, "" if that never changes
+    shown: str = ""  # stamp of what they were last made to show
+    refresh_at: float = 0.0  # when a refresh that failed may be tried again

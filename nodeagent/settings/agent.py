@@ -31,6 +31,9 @@ class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="came
     `audit_period`: seconds between full relists of the runtime and of the manifest folder.
     `manifest_settle`: seconds of quiet before a changed manifest is read.
     `max_parallel_starts`: pods started at once; 0 lets the agent find the best number itself.
+    `config_map_dir`, `secret_dir`, `volume_dir`: folders of ConfigMap and Secret documents, and of
+    PersistentVolume and PersistentVolumeClaim documents, for a node without API server; "" means
+    `configmaps`, `secrets` and `volumes` beside the manifests.
     `sandbox_image`: pause image of a containerd of our own (`--embedded-containerd`); empty means
     the one that the agent makes itself.
     """
@@ -39,4 +42,7 @@ class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="came
     manifest_settle: Annotated[r.Seconds, r.Between(0, 10)] = 0.1
     max_parallel_starts: Annotated[int, r.Between(0, 1000)] = 0
     crash_loop: CrashLoop = CrashLoop()
+    config_map_dir: Annotated[r.AbsolutePath, r.ZERO] = ""
+    secret_dir: Annotated[r.AbsolutePath, r.ZERO] = ""
+    volume_dir: Annotated[r.AbsolutePath, r.ZERO] = ""
     sandbox_image: str = ""

@@ -42,7 +42,7 @@ def assemble(
         node=_node(command, host_name),
         kubelet=config,
         agent=extras,
-        paths=_paths(command, config, tree, standalone=cluster is None),
+        paths=_paths(command, config, extras, tree, standalone=cluster is None),
         runtime=RuntimeAccess(
             endpoint=config.container_runtime_endpoint,
             images=config.image_service_endpoint or config.container_runtime_endpoint,
@@ -90,7 +90,12 @@ def _node(command: CommandLine, host_name: str) -> NodeIdentity:
 
 
 def _paths(
-    command: CommandLine, config: KubeletConfiguration, tree: Branch, *, standalone: bool
+    command: CommandLine,
+    config: KubeletConfiguration,
+    extras: AgentConfiguration,
+    tree: Branch,
+    *,
+    standalone: bool,
 ) -> Paths:
     root = Path(command.root_dir).absolute()
     certificates = command.cert_dir or (root / "pki" if standalone else JOINED_CERTIFICATES)
@@ -98,10 +103,20 @@ def _paths(
     # Standalone there is no other source of pods; an empty text in the file still means none.
     if standalone and not config.static_pod_url and find(tree, "staticPodPath") is None:
         manifests = STANDALONE_MANIFESTS
+    place = Path(manifests).absolute() if manifests else None
+
+    def beside(given: str, name: str) -> Path | None:
+        if given or place is None or not standalone:
+            return Path(given) if given and standalone else None
+        return place.parent / name
+
     return Paths(
         root=root,
         certificates=Path(certificates).absolute(),
-        manifests=Path(manifests).absolute() if manifests else None,
+        manifests=place,
+        config_maps=beside(extras.config_map_dir, "configmaps"),
+        secrets=beside(extras.secret_dir, "secrets"),
+        volumes=beside(extras.volume_dir, "volumes"),
         pod_logs=Path(config.pod_logs_dir),
         socket=Path(command.socket).absolute(),
     )

@@ -32,12 +32,17 @@ class NodeIdentity(msgspec.Struct, frozen=True, kw_only=True):
 class Paths(msgspec.Struct, frozen=True, kw_only=True):
     """Places on this machine; all absolute.
 
-    `manifests`: folder or file of static pods, None for none. `socket`: the agent's own API.
+    `manifests`: folder or file of static pods, None for none. `config_maps`, `secrets`, `volumes`:
+    folders of the documents that static pods may refer to, None for none.
+    `socket`: the agent's own API.
     """
 
     root: Path = Path("/var/lib/kubelet")
     certificates: Path = Path("/var/lib/kubelet/pki")
     manifests: Path | None = None
+    config_maps: Path | None = None
+    secrets: Path | None = None
+    volumes: Path | None = None
     pod_logs: Path = Path("/var/log/pods")
     socket: Path = Path("/run/nodeagent/nodeagent.sock")
 

@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 import msgspec
 from lightkube.models import core_v1 as v1
 
-from nodeagent.errors import HookFailed, HostError, MountFailed
+from nodeagent.core.references import pod_references
+from nodeagent.errors import AgentError, HookFailed, HostError, MountFailed
+from nodeagent.model.data import (
+    Claim,
+    ConfigMap,
+    DataKey,
+    DataKind,
+    DataObject,
+    PersistentVolume,
+    Secret,
+    key_of,
+)
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ends import OomKill
 from nodeagent.model.events import EventType, Subject
@@ -105,6 +116,10 @@ class FakeVolumes:
         self.broken: set[str] = set()
         self.refused: dict[str, str] = {}
         self.mounted: set[PodUid] = set()
+        self.refreshed: list[PodUid] = []
+        self.refresh_error: AgentError | None = None
+        self.texts: dict[str, str] = {}
+        self.places: dict[str, VolumePlace] = {}
 
     def unsupported(self, pod: DesiredPod) -> str:
         return self.refused.get(pod.name, "")
@@ -113,7 +128,7 @@ class FakeVolumes:
         if pod.uid in self.broken:
             raise MountFailed(op="mount", target="volume data", detail="no such host")
         self.mounted.add(pod.uid)
-        return {}
+        return self.places
 
     async def prepare_subpaths(
         self,
@@ -123,8 +138,66 @@ class FakeVolumes:
     ) -> Mapping[int, str]:
         return {}
 
+    async def refresh(self, pod: DesiredPod) -> None:
+        self.refreshed.append(pod.uid)
+        if self.refresh_error is not None:
+            raise self.refresh_error
+
+    async def read_file(self, place: VolumePlace, path: str) -> str | None:
+        return self.texts.get(f"{place.host_path}/{path}")
+
     async def tear_down(self, uid: PodUid) -> None:
         self.mounted.discard(uid)
+
+
+class FakeData:
+    """Objects in memory; `put` and `remove` tell the pods that refer to them."""
+
+    def __init__(self) -> None:
+        self.objects: dict[DataKey, DataObject] = {}
+        self.versions: dict[DataKey, int] = {}
+        self.followed: dict[PodUid, frozenset[DataKey]] = {}
+        self.on_change: Callable[[PodUid], None] = lambda _: None
+
+    def put(self, one: DataObject) -> None:
+        self.objects[key_of(one)] = one
+        self._changed(key_of(one))
+
+    def remove(self, one: DataObject) -> None:
+        del self.objects[key_of(one)]
+        self._changed(key_of(one))
+
+    def _changed(self, key: DataKey) -> None:
+        self.versions[key] = self.versions.get(key, 0) + 1
+        for uid, keys in list(self.followed.items()):
+            if key in keys:
+                self.on_change(uid)
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        found = self.objects.get(DataKey(DataKind.CONFIG_MAP, namespace, name))
+        return found if isinstance(found, ConfigMap) else None
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        found = self.objects.get(DataKey(DataKind.SECRET, namespace, name))
+        return found if isinstance(found, Secret) else None
+
+    async def claim(self, namespace: str, name: str) -> Claim | None:
+        found = self.objects.get(DataKey(DataKind.CLAIM, namespace, name))
+        return found if isinstance(found, Claim) else None
+
+    async def volume(self, name: str) -> PersistentVolume | None:
+        found = self.objects.get(DataKey(DataKind.VOLUME, "", name))
+        return found if isinstance(found, PersistentVolume) else None
+
+    def place(self, kind: DataKind) -> str:
+        return ""
+
+    def follow(self, pod: DesiredPod) -> str:
+        keys = self.followed[pod.uid] = pod_references(pod)
+        return ".".join(str(self.versions.get(key, 0)) for key in sorted(keys))
+
+    def forget(self, uid: PodUid) -> None:
+        self.followed.pop(uid, None)
 
 
 class FakeCgroups:

@@ -26,6 +26,7 @@ from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
 from nodeagent.model.probes import ProbeRules
 from tests.fakes.host import (
     FakeCgroups,
+    FakeData,
     FakeFiles,
     FakeHooks,
     FakeOoms,
@@ -56,6 +57,7 @@ class Machine:
         self.files = FakeFiles(self.records)
         self.volumes, self.cgroups = FakeVolumes(), FakeCgroups()
         self.recorder, self.hooks = FakeRecorder(), FakeHooks()
+        self.data = FakeData()
         self.checks, self.ooms = FakeChecks(), FakeOoms()
         self.wanted: dict[PodUid, DesiredPod] = {}
 
@@ -95,7 +97,9 @@ class Node:
             texts=lambda: HostTexts(resolv="nameserver 192.0.2.53\n"),
             files=machine.files,
             volumes=machine.volumes,
+            data=machine.data,
         )
+        machine.data.on_change = self.workers.ring
         self.gate = Gate(8)
         self.publisher = Publisher()
         self.probing = Probing(
@@ -135,6 +139,7 @@ class Node:
             records=self.machine.records,
             probing=self.probing,
             pulls=self.pulls,
+            data=self.machine.data,
             recorder=self.machine.recorder,
             clock=self.machine.clock,
             node=lambda: self.keeper.facts,

@@ -7,10 +7,13 @@ its own with a deadline, which is killed, or left behind where the kernel does n
 import asyncio
 import json
 import os
+import shutil
+import signal
 import stat
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,9 @@ _SLOW = frozenset(
 )
 _MNT_FORCE_DETACH = 1 | 2
 _UMOUNT_NOFOLLOW = 8
+_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+_PACKAGES = {"nfs": "nfs-common (Debian) or nfs-utils"}
+_NOWHERE = asyncio.subprocess.DEVNULL
 _LINKS = 40  # as the kernel: more in one path mean a loop
 _LAST_WAIT = 1.0  # seconds for a killed process to go
 _TURN = 0.2  # seconds a deletion may hold a thread
@@ -89,6 +95,24 @@ class CarefulFiles:
             _Order("make_file", path, (mode,)), lambda: stuck_worker.make_file(path, mode)
         )
 
+    async def mount(self, fstype: str, source: str, path: str, options: tuple[str, ...]) -> None:
+        """`source` is mounted at `path` by mount(8). HostError has its words, or says that the
+        server did not answer; what the call then still does ends with its processes.
+        """
+        order = _Order("mount", path)
+        chosen = ("-o", ",".join(options)) if options else ()
+        process, output = await self._answer(
+            order, ("mount", "-t", fstype, *chosen, "--", source, path)
+        )
+        if process.returncode == 0:
+            return
+        detail = " ".join(output.decode(errors="replace").split())
+        helper = f"mount.{fstype}"
+        if shutil.which(helper, path=_PATH) is None:
+            package = _PACKAGES.get(fstype, "a package")
+            detail = f"{detail} (there is no {helper} on this node: install {package})"
+        raise HostError(op=f"mount {fstype}", target=source, detail=detail)
+
     async def unmount(self, path: str) -> None:
         """Nothing is mounted at `path` afterwards. A dead file system is detached by force."""
         if not await self._threads.run(self._is_slow, path):
@@ -125,16 +149,21 @@ class CarefulFiles:
             return leads_to(path, slow_points(read_mountinfo(self._mountinfo)))
 
     async def _in_process(self, order: _Order) -> object:
+        words = (sys.executable, "-ISE", stuck_worker.__file__, order.text)
+        _, output = await self._answer(order, words)
+        return _read(order, output)
+
+    async def _answer(
+        self, order: _Order, words: tuple[str, ...]
+    ) -> tuple[asyncio.subprocess.Process, bytes]:
+        """Run a program in a session of its own; what it prints, by the deadline."""
         self._refuse_if_hanging(order)
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-ISE",
-            stuck_worker.__file__,
-            order.text,
+            *words,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
+            stderr=asyncio.subprocess.STDOUT if order.call == "mount" else _NOWHERE,
+            env={"PATH": _PATH, "LC_ALL": "C"},
             start_new_session=True,
         )
         try:
@@ -150,12 +179,12 @@ class CarefulFiles:
             ) from error
         finally:
             if process.returncode is None:
-                process.kill()
-        return _read(order, output)
+                _kill(process)
+        return process, output
 
     async def _end(self, order: _Order, process: asyncio.subprocess.Process) -> None:
         """Kill it; remember it where the kernel keeps it waiting all the same."""
-        process.kill()
+        _kill(process)
         try:
             async with asyncio.timeout(min(_LAST_WAIT, self._deadline)):
                 await process.communicate()
@@ -174,6 +203,12 @@ class CarefulFiles:
                 detail=f"the file system has not answered for {seconds:.0f} s, and the process"
                 f" {self._hanging[order][0].pid} that asked cannot be killed",
             )
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """The process and what it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read(order: _Order, output: bytes) -> object:

@@ -5,6 +5,9 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import TypeAlias
+
+import structlog
 
 from nodeagent.adapters.manifests.folder import RESCAN, Folder, Found
 from nodeagent.aio.inotify import Inotify
@@ -25,7 +28,9 @@ from nodeagent.model.data import (
 from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
 
-Objects = tuple[DataObject, ...]
+log = structlog.get_logger()
+
+Objects: TypeAlias = tuple[DataObject, ...]
 
 
 class LocalData:
@@ -175,9 +180,19 @@ class LocalData:
 
     def _tell_problems(self, clashes: list[Problem]) -> None:
         problems = [one for found in self._found.values() for one in found.problems]
-        if self.problems != (*problems, *clashes):
-            self.problems = (*problems, *clashes)
-            self._on_problems(self.problems)
+        known, self.problems = self.problems, (*problems, *clashes)
+        if self.problems == known:
+            return
+        for one in self.problems:
+            if one not in known:
+                log.warning(
+                    "document not used",
+                    origin=one.origin,
+                    line=one.line,
+                    column=one.column,
+                    problem=one.message,
+                )
+        self._on_problems(self.problems)
 
 
 class _Files:

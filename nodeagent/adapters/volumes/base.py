@@ -5,6 +5,8 @@ from typing import Protocol
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.errors import MountFailed
+from nodeagent.model.data import Claim, ConfigMap, DataKind, PersistentVolume, Secret
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
@@ -19,6 +21,20 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     meta: str
 
 
+def place_of(root: str, uid: PodUid, kind: str, name: str) -> Place:
+    """The place of a volume of this kind ("kubernetes.io/secret"); MountFailed for a wrong name."""
+    for part in (uid, name):
+        if part in ("", ".", "..") or "/" in part:
+            raise MountFailed(op="use name", target=repr(part), detail="not a file name")
+    pod, folder = f"{root.rstrip('/')}/pods/{uid}", kind.replace("/", "~")
+    return Place(
+        uid=uid,
+        volume=name,
+        path=f"{pod}/volumes/{folder}/{name}",
+        meta=f"{pod}/plugins/{folder}/{name}",
+    )
+
+
 class Plugin(Protocol):
     """One kind of volume.
 
@@ -30,8 +46,17 @@ class Plugin(Protocol):
         """As Kubernetes names the kind, "kubernetes.io/empty-dir": its folder on disk."""
         ...
 
+    @property
+    def refreshes(self) -> bool:
+        """Whether `set_up` again shows what has changed since, and so is to be called for it."""
+        ...
+
     def handles(self, volume: v1.Volume) -> bool:
         """Whether the volume is of this kind."""
+        ...
+
+    def refusal(self, volume: v1.Volume) -> str:
+        """Why a volume of this kind can never work here, and what to use instead; "" if it can."""
         ...
 
     async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
@@ -47,6 +72,49 @@ class Plugin(Protocol):
 
         Knows only what is on disk: the pod may be long forgotten.
         """
+        ...
+
+
+class PersistentPlugin(Protocol):
+    """A kind that a PersistentVolume can be of."""
+
+    @property
+    def name(self) -> str:
+        """As Kubernetes names the kind."""
+        ...
+
+    def handles_persistent(self, spec: v1.PersistentVolumeSpec) -> bool:
+        """Whether the volume is of this kind."""
+        ...
+
+    async def set_up_persistent(
+        self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool
+    ) -> VolumePlace:
+        """Like `Plugin.set_up`; `place` is named after the PersistentVolume."""
+        ...
+
+
+class Data(Protocol):
+    """Where objects come from. None: there is no such object."""
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """As it is now."""
+        ...
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        """As it is now."""
+        ...
+
+    async def claim(self, namespace: str, name: str) -> Claim | None:
+        """As it is now, bound or not."""
+        ...
+
+    async def volume(self, name: str) -> PersistentVolume | None:
+        """As it is now."""
+        ...
+
+    def place(self, kind: DataKind) -> str:
+        """Where objects of this kind are looked for, "" to say nothing of it."""
         ...
 
 
@@ -93,6 +161,10 @@ class HostFiles(Protocol):
 
     async def make_file(self, path: str, mode: int) -> None:
         """There is a file at `path` afterwards; its parent has to exist."""
+        ...
+
+    async def mount(self, fstype: str, source: str, path: str, options: tuple[str, ...]) -> None:
+        """`source` is mounted at `path` by mount(8), for file systems of another machine."""
         ...
 
     async def unmount(self, path: str) -> None:

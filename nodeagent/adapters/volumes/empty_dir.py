@@ -26,6 +26,7 @@ class EmptyDir:
     """`node_memory` tells the node's allocatable bytes, the most a volume in memory may take."""
 
     name = "kubernetes.io/empty-dir"
+    refreshes = False
 
     def __init__(
         self,
@@ -43,6 +44,10 @@ class EmptyDir:
     def handles(self, volume: v1.Volume) -> bool:
         """Whether it is an emptyDir."""
         return volume.emptyDir is not None
+
+    def refusal(self, volume: v1.Volume) -> str:
+        """Nothing of it is refused."""
+        return ""
 
     async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
         """The folder exists, mounted where it is not on disk; its contents are kept.
@@ -101,19 +106,22 @@ class EmptyDir:
 
     def _mount(self, path: str, fstype: str, options: str) -> None:
         if fstype == "tmpfs":
-            # What is kept in memory must not reach the disk; the option came with Linux 6.4.
-            with suppress(HostError):
-                secret = f"{options},noswap".lstrip(",")
-                return self._kernel.mount(fstype, path, fstype, options=secret)
-        if fstype:
+            mount_memory(self._kernel, path, options)
+        elif fstype:
             self._kernel.mount(fstype, path, fstype, options=options)
-        return None
 
     def _give_to_group(self, pod: DesiredPod, path: str) -> None:
         context = pod.spec.securityContext
         if context is not None and context.fsGroup is not None:
             policy = context.fsGroupChangePolicy
             apply_group(path, context.fsGroup, on_mismatch_only=policy == "OnRootMismatch")
+
+
+def mount_memory(kernel: Kernel, path: str, options: str) -> None:
+    """Mount a tmpfs that never reaches the disk where Linux can promise that (6.4)."""
+    with suppress(HostError):
+        return kernel.mount("tmpfs", path, "tmpfs", options=f"{options},noswap".lstrip(","))
+    return kernel.mount("tmpfs", path, "tmpfs", options=options)
 
 
 def memory_size(pod: DesiredPod, source: v1.EmptyDirVolumeSource, node_memory: int) -> int:

@@ -1,9 +1,11 @@
 """hostPath: a path of the node, checked for its type and otherwise left alone."""
 
+import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Place
 from nodeagent.errors import MountFailed
+from nodeagent.model.data import PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 
@@ -21,6 +23,7 @@ class HostPath:
     """Sets nothing up but what types ...OrCreate ask for, and takes nothing away."""
 
     name = "kubernetes.io/host-path"
+    refreshes = False
 
     def __init__(self, files: HostFiles) -> None:
         self._files = files
@@ -28,6 +31,10 @@ class HostPath:
     def handles(self, volume: v1.Volume) -> bool:
         """Whether it is a hostPath."""
         return volume.hostPath is not None
+
+    def refusal(self, volume: v1.Volume) -> str:
+        """Nothing of it is refused."""
+        return ""
 
     async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
         """Check the type ("hostPath volume types"). MountFailed says what is there instead."""
@@ -39,6 +46,22 @@ class HostPath:
         if wanted:
             await self._check(path, wanted)
         return VolumePlace(host_path=path)
+
+    def handles_persistent(self, spec: v1.PersistentVolumeSpec) -> bool:
+        """Whether the PersistentVolume is a hostPath."""
+        return spec.hostPath is not None
+
+    async def set_up_persistent(
+        self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool
+    ) -> VolumePlace:
+        """Check the type as for a volume of the pod. A block volume has to be a device."""
+        source = volume.spec.hostPath
+        assert source is not None
+        if volume.spec.volumeMode == "Block":
+            await self._check(source.path, "BlockDevice")
+            return VolumePlace(host_path=source.path, read_only=read_only, device=True)
+        found = await self.set_up(pod, v1.Volume(name=volume.name, hostPath=source), place)
+        return msgspec.structs.replace(found, read_only=read_only)
 
     async def tear_down(self, place: Place) -> None:
         """Remove our own folders for it, should an older agent have left some."""

@@ -1,15 +1,16 @@
 """All kinds of volumes behind one door: an ordered list of plugins, and what is on disk."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place, Plugin
+from nodeagent.adapters.volumes.base import HostFiles, Kernel, Plugin, place_of
+from nodeagent.adapters.volumes.env_file import read_env_file
 from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
 from nodeagent.aio.threads import Threads
-from nodeagent.core.containers import each_container
+from nodeagent.core.references import used_volumes
 from nodeagent.errors import AgentError, HostError, MountFailed, NotSupported, VolumeError
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
@@ -17,6 +18,20 @@ from nodeagent.model.launch import VolumePlace
 
 _SET_UP = "MountVolume.SetUp failed for"
 _TEAR_DOWN = "UnmountVolume.TearDown failed for"
+_JOINED = "needs an API server, and this node has none"
+_GONE = "was removed from Kubernetes; use a CSI driver"
+_ADVICE = {
+    "gitRepo": "is not run on nodes; clone in an init container into an emptyDir instead",
+    "ephemeral": f"{_JOINED}; use an emptyDir, or a claim with a volume from a file of the node",
+    "cephfs": _GONE,
+    "rbd": _GONE,
+    "glusterfs": _GONE,
+    "flocker": _GONE,
+    "quobyte": _GONE,
+    "storageos": _GONE,
+    "scaleIO": _GONE,
+    "photonPersistentDisk": _GONE,
+}
 
 
 class VolumeRegistry:
@@ -34,7 +49,7 @@ class VolumeRegistry:
         files: HostFiles,
         threads: Threads,
     ) -> None:
-        self._pods = f"{root.rstrip('/')}/pods"
+        self._root, self._pods = root, f"{root.rstrip('/')}/pods"
         self._plugins = tuple(plugins)
         self._kernel = kernel
         self._files = files
@@ -42,27 +57,55 @@ class VolumeRegistry:
 
     def unsupported(self, pod: DesiredPod) -> str:
         """Why the pod's volumes cannot work here, by the first such volume; "" if they can."""
-        for volume in _used(pod):
-            if self._plugin(volume) is None:
-                return f'volume "{volume.name}": {_no_plugin(volume)}'
+        for volume in used_volumes(pod.spec):
+            plugin = self._plugin(volume)
+            why = _no_plugin(volume) if plugin is None else plugin.refusal(volume)
+            if why:
+                return f'volume "{volume.name}": {why}'
         return ""
 
     async def set_up(self, pod: DesiredPod) -> Mapping[str, VolumePlace]:
         """Set up every volume that a container uses; by name. VolumeError names the first that
         failed; may be repeated at any time.
         """
-        places: dict[str, VolumePlace] = {}
-        for volume in _used(pod):
+        return {volume.name: await self._set_up(pod, volume) for volume in used_volumes(pod.spec)}
+
+    async def refresh(self, pod: DesiredPod) -> None:
+        """Volumes that show what can change show it as it is now; all are tried.
+
+        VolumeError names the first that failed. For a pod whose volumes are set up.
+        """
+        first: AgentError | None = None
+        for volume in used_volumes(pod.spec):
             plugin = self._plugin(volume)
-            target = f'volume "{volume.name}"'
-            if plugin is None:
-                raise NotSupported(op=_SET_UP, target=target, detail=_no_plugin(volume))
+            if plugin is None or not plugin.refreshes:
+                continue
             try:
-                place = self._place(pod.uid, plugin.name, volume.name)
-                places[volume.name] = await plugin.set_up(pod, volume, place)
-            except (VolumeError, HostError) as error:
-                raise _about(error, _SET_UP, target) from error
-        return places
+                await self._set_up(pod, volume)
+            except VolumeError as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    async def _set_up(self, pod: DesiredPod, volume: v1.Volume) -> VolumePlace:
+        plugin, target = self._plugin(volume), f'volume "{volume.name}"'
+        if plugin is None:
+            raise NotSupported(op=_SET_UP, target=target, detail=_no_plugin(volume))
+        try:
+            place = place_of(self._root, pod.uid, plugin.name, volume.name)
+            return await plugin.set_up(pod, volume, place)
+        except (VolumeError, HostError) as error:
+            raise _about(error, _SET_UP, target) from error
+
+    async def read_file(self, place: VolumePlace, path: str) -> str | None:
+        """The text of a small file inside a volume, no link followed out of it; None if not there.
+
+        ConfigError where it is no text file, or too large for variables (KEP-3721).
+        """
+        if not place.host_path:
+            return None
+        await self._files.kind(place.host_path)
+        return await self._threads.run(read_env_file, self._kernel, place.host_path, path)
 
     async def prepare_subpaths(
         self, pod: DesiredPod, container: v1.Container, places: Mapping[str, VolumePlace]
@@ -104,7 +147,7 @@ class VolumeRegistry:
 
     async def _tear_down_one(self, uid: PodUid, kind: str, name: str) -> None:
         plugin = next((p for p in self._plugins if _folder_name(p.name) == kind), None)
-        place = self._place(uid, kind, name)
+        place = place_of(self._root, uid, kind, name)
         if plugin is not None:
             await plugin.tear_down(place)
             return
@@ -127,35 +170,17 @@ class VolumeRegistry:
     def _plugin(self, volume: v1.Volume) -> Plugin | None:
         return next((plugin for plugin in self._plugins if plugin.handles(volume)), None)
 
-    def _place(self, uid: PodUid, kind: str, name: str) -> Place:
-        for part in (uid, name):
-            if part in ("", ".", "..") or "/" in part:
-                raise MountFailed(op="use name", target=repr(part), detail="not a file name")
-        pod, kind = f"{self._pods}/{uid}", _folder_name(kind)
-        return Place(
-            uid=uid,
-            volume=name,
-            path=f"{pod}/volumes/{kind}/{name}",
-            meta=f"{pod}/plugins/{kind}/{name}",
-        )
-
 
 def _folder_name(kind: str) -> str:
     return kind.replace("/", "~")
 
 
-def _used(pod: DesiredPod) -> Iterator[v1.Volume]:
-    names: set[str] = set()
-    for _, container in each_container(pod.spec):
-        names.update(mount.name for mount in container.volumeMounts or ())
-        names.update(device.name for device in container.volumeDevices or ())
-    return (volume for volume in pod.spec.volumes or () if volume.name in names)
-
-
 def _no_plugin(volume: v1.Volume) -> str:
     fields = (field for field in volume.__struct_fields__ if field != "name")
     kind = next((field for field in fields if getattr(volume, field) is not None), "")
-    return f'kind "{kind}" is not supported yet' if kind else "it names no kind of volume"
+    if not kind:
+        return "it names no kind of volume"
+    return f'kind "{kind}" {_ADVICE.get(kind, "is not supported yet")}'
 
 
 def _about(error: AgentError, op: str, target: str) -> VolumeError:

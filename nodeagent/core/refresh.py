@@ -1,0 +1,51 @@
+"""When volumes that show objects or fields of the pod are to be written anew."""
+
+from typing import Final
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.references import used_volumes
+from nodeagent.model.actions import RefreshVolumes
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.memory import PodMemory
+from nodeagent.model.observed import ObservedPod
+
+RETRY: Final = 10.0  # seconds until a refresh that failed on the node itself is tried again
+_NONE: Final[tuple[tuple[RefreshVolumes, ...], float | None]] = ((), None)
+
+
+def shows_something(volume: v1.Volume) -> bool:
+    """Whether what the volume shows can change while it is mounted."""
+    kinds = (volume.configMap, volume.secret, volume.downwardAPI, volume.projected)
+    return any(kind is not None for kind in kinds)
+
+
+def volume_stamp(pod: DesiredPod, version: str) -> str:
+    """Another text whenever a volume of the pod may show something else; "" if none ever does.
+
+    `version` is that of the objects the pod refers to. Counted beside it are the fields that the
+    downward API shows: labels, annotations, requests and limits.
+    """
+    volumes = [volume for volume in used_volumes(pod.spec) if shows_something(volume)]
+    if not volumes:
+        return ""
+    if not any(volume.downwardAPI or volume.projected for volume in volumes):
+        return f"{version}/"
+    resources = [container.resources for container in pod.spec.containers]
+    shown = msgspec.json.encode((pod.labels, pod.annotations, resources), order="sorted")
+    return f"{version}/{hash(shown):x}"
+
+
+def plan_refresh(
+    memory: PodMemory, seen: ObservedPod, *, now: float
+) -> tuple[tuple[RefreshVolumes, ...], float | None]:
+    """Once for each change, and only while something of the pod runs: else the next start does it.
+
+    The second value is when to look again.
+    """
+    if memory.shown == memory.shows or not seen.running:
+        return _NONE
+    if memory.refresh_at > now:
+        return (), memory.refresh_at
+    return (RefreshVolumes(),), None
