@@ -1,0 +1,57 @@
+"""What keeping the node in order needs of the outside, beside what `ports` has for pods.
+
+The same rules hold: every call may be cancelled and repeated, errors are those of
+`nodeagent.errors`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from nodeagent.core.log_rotation import Rotation
+from nodeagent.model.ids import PodUid
+
+
+class LogFiles(Protocol):
+    """Logs of containers as files."""
+
+    async def sizes(self, paths: Iterable[str]) -> Mapping[str, int]:
+        """Bytes of each file; one that is not there is left out. One hop for all of them."""
+        ...
+
+    async def neighbours(self, path: str) -> tuple[str, ...]:
+        """Names of the files in the log's folder."""
+        ...
+
+    async def rotate(self, folder: str, rotation: Rotation) -> None:
+        """Carry it out up to the rename of the live log. HostError names the file that failed.
+
+        May be repeated: what is removed or compressed already counts as done.
+        """
+        ...
+
+    async def put_back(self, folder: str, rotation: Rotation) -> None:
+        """The rotated file is the live log again, unless a new live one is there by now."""
+        ...
+
+
+class Leftovers(Protocol):
+    """What pods have left on the disk."""
+
+    async def pod_folders(self) -> tuple[PodUid, ...]:
+        """Pods that have a folder."""
+        ...
+
+    async def log_folders(self) -> Mapping[str, PodUid]:
+        """Paths of pods' log folders, and whose each is; folders of other names are left out."""
+        ...
+
+    async def remove_dead_links(self, alive: frozenset[str]) -> int:
+        """Links to logs of ours that lead nowhere are gone; says how many went.
+
+        Those of containers whose id is in `alive` stay: their log may be on its way.
+        """
+        ...
+
+    async def remove_logs(self, folder: str) -> None:
+        """A pod's log folder and the links into it are gone. HostError where a mount is below."""
+        ...
