@@ -3,19 +3,35 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+SLOW = 10.0
+
+
+class _Once:
+    """Calls at most once."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call: Callable[[], None] | None = call
+
+    def __call__(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call()
 
 
 class Gate:
     """At most `limit` holders; the waiting one with the lowest rank comes next, then the oldest.
 
     The runtime serializes much of its work, so more calls at once than it can use only make
-    each of them slower, and its own bookkeeping dearer.
+    each of them slower, and its own bookkeeping dearer. A holder that takes longer than `slow`
+    seconds hangs rather than works: its place is given to the next.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, slow: float = SLOW) -> None:
         self.limit = max(limit, 1)
+        self._slow = slow
         self._held = 0
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -27,11 +43,17 @@ class Gate:
             await self._queue(rank)
         else:
             self._held += 1
+        leave = _Once(self._leave)
+        timer = asyncio.get_running_loop().call_later(self._slow, leave)
         try:
             yield
         finally:
-            self._held -= 1
-            self._admit()
+            timer.cancel()
+            leave()
+
+    def _leave(self) -> None:
+        self._held -= 1
+        self._admit()
 
     async def _queue(self, rank: int) -> None:
         place = asyncio.get_running_loop().create_future()
@@ -40,8 +62,7 @@ class Gate:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._held -= 1
-                self._admit()
+                self._leave()
             raise
 
     def _admit(self) -> None:

@@ -55,3 +55,22 @@ async def test_a_failure_inside_gives_the_place_back() -> None:
             async with gate.hold(rank=0):
                 raise ZeroDivisionError
     assert gate.limit == 1
+
+
+@pytest.mark.looptime
+async def test_a_holder_that_hangs_loses_its_place_and_gives_none_back_later() -> None:
+    gate = Gate(1, slow=5.0)
+    entered: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def hold(seconds: float) -> None:
+        async with gate.hold(rank=0):
+            entered.append(loop.time())
+            await asyncio.sleep(seconds)
+
+    async with asyncio.TaskGroup() as group:
+        began = loop.time()
+        group.create_task(hold(60))
+        for _ in range(3):
+            group.create_task(hold(1))
+    assert [round(at - began) for at in entered] == [0, 5, 6, 7]
