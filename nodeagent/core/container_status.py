@@ -17,6 +17,7 @@ from nodeagent.model.memory import Health, ImageState, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
 
+RESTARTING_ALL = "RestartingAllContainers"
 LOST_WHEN_DELETED = (
     "The container could not be located when the pod was deleted.  The container used to be Running"
 )
@@ -199,7 +200,9 @@ def _with_trouble(view: View, name: str, status: v1.ContainerStatus) -> v1.Conta
 
 
 def _trouble(view: View, name: str) -> v1.ContainerStateWaiting | None:
-    """Why the container does not start: its image, or the last failed try."""
+    """Why the container does not start: a restart of all, its image, or the last failed try."""
+    if view.memory.restart_all > 0:
+        return v1.ContainerStateWaiting(reason=RESTARTING_ALL)
     trouble = view.memory.troubles.get(name)
     if trouble is not None:
         return v1.ContainerStateWaiting(reason=trouble.reason, message=trouble.message or None)
@@ -220,7 +223,8 @@ def _held_back(
     decision = restart_decision(
         view.memory.pod.spec, kind, spec, exit_code=newest.exit_code, reason=newest.reason
     )
-    if decision is Decision.STAY or (kind is Kind.INIT and view.has_begun):
+    stays = decision is Decision.STAY or (kind is Kind.INIT and view.has_begun)
+    if stays and not view.memory.restart_all:
         return status
     waiting = _waiting(view, spec, newest)
     if waiting is None:

@@ -203,3 +203,15 @@ def test_an_ephemeral_container_is_started_and_never_ready() -> None:
     debug = v1.EphemeralContainer(name="debug", image="busybox:1")
     told = shown(remembered(a_pod(ephemeralContainers=[debug])), sight(seen("debug")), "debug")
     assert (told.ready, told.started) == (False, True)
+
+
+def test_containers_wait_for_the_restart_of_all_whatever_their_policy() -> None:
+    pod = a_pod(a_container(), a_container("b"), restartPolicy="Never")
+    memory = remembered(pod, restart_all=NOW)
+    told = shown(memory, sight(ended(code=7)))
+    assert waits(told) == "RestartingAllContainers"
+    assert told.lastState and told.lastState.terminated and told.lastState.terminated.exitCode == 7
+    assert waits(shown(memory, sight(ended(code=7)), "b")) == "RestartingAllContainers"
+    running = shown(memory, sight(seen("b")), "b").state
+    assert running and running.running
+    assert status(memory, sight(ended(code=7))).phase == "Pending"
