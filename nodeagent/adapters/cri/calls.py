@@ -4,7 +4,7 @@ Built from this table rather than from generated stubs, which would make a calla
 the forty CRI methods and import grpc's server side.
 """
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Generator
 from typing import Any, Protocol, TypeVar
 
 import grpc.aio
@@ -13,11 +13,13 @@ from google.protobuf.message import Message
 from nodeagent.adapters.cri.pb import containerd_service_pb2 as events_pb
 from nodeagent.adapters.cri.pb import containerd_types_pb2 as types_pb
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
+from nodeagent.errors import CriError
 
 Request = TypeVar("Request", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
 Request_contra = TypeVar("Request_contra", bound=Message, contravariant=True)
 Answer_co = TypeVar("Answer_co", bound=Message, covariant=True)
+Got = TypeVar("Got")
 
 RUNTIME_SERVICE = "runtime.v1.RuntimeService"
 IMAGE_SERVICE = "runtime.v1.ImageService"
@@ -48,7 +50,9 @@ class Unary(Protocol[Request_contra, Answer_co]):
 class Flow(Protocol[Answer_co]):
     """A stream of answers on its way."""
 
-    def __aiter__(self) -> AsyncIterator[Answer_co]: ...
+    def __aiter__(self) -> AsyncIterator[Answer_co | None]:
+        """The answers; None for one that cannot be read."""
+        ...
 
     async def read(self) -> Any:
         """The next answer, or grpc.aio.EOF. Cancelling a read cancels the whole stream."""
@@ -117,6 +121,7 @@ class RuntimeCalls:
             channel, at + "RemoveContainer", pb.RemoveContainerRequest, pb.RemoveContainerResponse
         )
         self.exec_sync = _unary(channel, at + "ExecSync", pb.ExecSyncRequest, pb.ExecSyncResponse)
+        self.exec = _unary(channel, at + "Exec", pb.ExecRequest, pb.ExecResponse)
         self.update_resources = _unary(
             channel,
             at + "UpdateContainerResources",
@@ -170,7 +175,39 @@ def _unary(
         request_serializer=request.SerializeToString,
         response_deserializer=answer.FromString,
     )
-    return made  # type: ignore[no-any-return]
+
+    def call(
+        request: Request, /, *, timeout: float | None, wait_for_ready: bool | None = None
+    ) -> Pending[Answer]:
+        pending = made(request, timeout=timeout, wait_for_ready=wait_for_ready)
+        return Checked(pending, method)
+
+    return call
+
+
+class Checked(Awaitable[Got]):
+    """A call whose answer is there once it was awaited: grpc gives None for one it cannot read.
+
+    A runtime that does not check its texts can be made to send such an answer, by whoever writes
+    an annotation that is not UTF-8.
+    """
+
+    __slots__ = ("_call", "_method")
+
+    def __init__(self, call: Any, method: str) -> None:
+        self._call, self._method = call, method
+
+    def __await__(self) -> Generator[Any, None, Got]:
+        answer: Got | None = yield from self._call.__await__()
+        if answer is None:
+            op = self._method.rpartition("/")[2]
+            detail = "its answer cannot be read; see the runtime's log"
+            raise CriError(op=op, target="container runtime", detail=detail)
+        return answer
+
+    def cancel(self) -> bool:
+        """Give up on it; nothing happens if it is over."""
+        return bool(self._call.cancel())
 
 
 def _streaming(

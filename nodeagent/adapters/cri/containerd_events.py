@@ -5,15 +5,15 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from nodeagent.adapters.cri.calls import ContainerdCalls, Flow, RuntimeCalls
 from nodeagent.adapters.cri.errors import translated
-from nodeagent.adapters.cri.parse import parse_time
+from nodeagent.adapters.cri.parse import owner_of, parse_time
 from nodeagent.adapters.cri.pb import containerd_events_pb2 as events_pb
 from nodeagent.adapters.cri.pb import containerd_service_pb2 as service_pb
 from nodeagent.adapters.cri.pb import containerd_types_pb2 as types_pb
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
-from nodeagent.core.sandbox_config import POD_UID
 from nodeagent.errors import CriError, CriNotFound
 from nodeagent.model.ids import PodUid
 from nodeagent.model.observed import EventKind, RuntimeEvent
@@ -140,14 +140,14 @@ class ContainerdEvents:
         with translated("ContainerStatus", name):
             answer = await self._calls.container_status(request, timeout=CHECK_TIMEOUT)
         over = answer.status.state not in (pb.CONTAINER_RUNNING, pb.CONTAINER_CREATED)
-        return over, _owner(answer.status.labels.get(POD_UID, ""))
+        return over, owner_of(answer.status.labels)
 
     async def _look_sandbox(self, name: str) -> tuple[bool, PodUid | None]:
         request = pb.PodSandboxStatusRequest(pod_sandbox_id=name)
         with translated("PodSandboxStatus", name):
             answer = await self._calls.sandbox_status(request, timeout=CHECK_TIMEOUT)
         over = answer.status.state != pb.SANDBOX_READY
-        return over, _owner(answer.status.labels.get(POD_UID, ""))
+        return over, owner_of(answer.status.labels)
 
 
 def _keep_reading(flow: Flow[types_pb.Envelope]) -> asyncio.Future[object]:
@@ -169,6 +169,13 @@ def lost() -> RuntimeEvent:
 
 def parse_envelope(envelope: types_pb.Envelope) -> RuntimeEvent | None:
     """What one containerd event means for pods; None for those that mean nothing."""
+    try:
+        return _parse_envelope(envelope)
+    except DecodeError:
+        return lost()
+
+
+def _parse_envelope(envelope: types_pb.Envelope) -> RuntimeEvent | None:
     at = parse_time(envelope.timestamp)
     if envelope.topic == "/containers/delete":
         removed = events_pb.ContainerDelete.FromString(envelope.event.value)
@@ -178,7 +185,3 @@ def parse_envelope(envelope: types_pb.Envelope) -> RuntimeEvent | None:
         if ended.id in ("", ended.container_id):  # else a process of an exec
             return RuntimeEvent(kind=EventKind.EXITED, container_id=ended.container_id, at=at)
     return None
-
-
-def _owner(uid: str) -> PodUid | None:
-    return PodUid(uid) if uid else None

@@ -45,6 +45,10 @@ def translated(op: str, target: str) -> Iterator[None]:
         yield
     except grpc.aio.AioRpcError as error:
         raise cri_error(op, target, error.code(), error.details() or "") from error
+    except grpc.aio.BaseError as error:
+        raise CriUnavailable(
+            op=op, target=target, detail=f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def cri_error(op: str, target: str, code: grpc.StatusCode, words: str) -> CriError:

@@ -83,7 +83,8 @@ class EventFeed:
                 if not flow.done():
                     yield lost()
                 async for event in flow:
-                    if (told := parse_event(event)) is not None:
+                    told = lost() if event is None else parse_event(event)
+                    if told is not None:
                         yield told
             finally:
                 flow.cancel()

@@ -1,6 +1,7 @@
 """Protobuf answers -> values. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ from nodeagent.model.observed import (
 )
 
 _NANO = 1e9
+_NAME_MAX = 253  # characters of the longest name that Kubernetes has
+_COUNT = re.compile(r"[0-9]{1,9}")
 _PHASES = {
     pb.CONTAINER_CREATED: Phase.CREATED,
     pb.CONTAINER_RUNNING: Phase.RUNNING,
@@ -152,18 +155,31 @@ def parse_pods(
     sandboxes: Iterable[pb.PodSandbox], containers: Iterable[pb.Container]
 ) -> tuple[ObservedPod, ...]:
     """Every pod of two whole listings; records without a pod's labels belong to someone else."""
-    ours: dict[str, list[tuple[pb.PodSandbox, SeenSandbox]]] = {}
-    theirs: dict[str, list[tuple[pb.Container, SeenContainer]]] = {}
+    ours: dict[PodUid, list[tuple[pb.PodSandbox, SeenSandbox]]] = {}
+    theirs: dict[PodUid, list[tuple[pb.Container, SeenContainer]]] = {}
     for sandbox in sandboxes:
-        ours.setdefault(sandbox.labels.get(POD_UID, ""), []).append(
-            (sandbox, parse_sandbox(sandbox))
-        )
+        if (uid := owner_of(sandbox.labels)) is not None:
+            ours.setdefault(uid, []).append((sandbox, parse_sandbox(sandbox)))
     for container in containers:
-        theirs.setdefault(container.labels.get(POD_UID, ""), []).append(
-            (container, parse_container(container))
-        )
-    uids = (uid for uid in {**ours, **theirs} if uid)
-    return tuple(parse_pod(PodUid(u), ours.get(u, ()), theirs.get(u, ())) for u in uids)
+        if (uid := owner_of(container.labels)) is not None:
+            theirs.setdefault(uid, []).append((container, parse_container(container)))
+    uids = dict.fromkeys((*ours, *theirs))
+    return tuple(parse_pod(u, ours.get(u, ()), theirs.get(u, ())) for u in uids)
+
+
+def owner_of(labels: Mapping[str, str]) -> PodUid | None:
+    """The pod that a record belongs to; None where its labels name none.
+
+    Anybody may label a record. Uid, name and namespace become parts of paths that are removed
+    with the pod, so a record whose labels would lead elsewhere is nobody's.
+    """
+    uid = labels.get(POD_UID, "")
+    parts = (labels.get(key, "") for key in (POD_NAME, POD_NAMESPACE))
+    return PodUid(uid) if _is_plain(uid) and all(not p or _is_plain(p) for p in parts) else None
+
+
+def _is_plain(text: str) -> bool:
+    return 0 < len(text) <= _NAME_MAX and "/" not in text and "\0" not in text and text[0] != "."
 
 
 def parse_image(image: pb.Image) -> SeenImage:
@@ -191,7 +207,7 @@ def parse_event(event: pb.ContainerEventResponse) -> RuntimeEvent | None:
         kind=kind,
         container_id=event.container_id,
         at=event.created_at / _NANO,
-        uid=PodUid(uid) if uid else None,
+        uid=PodUid(uid) if _is_plain(uid) else None,
     )
 
 
@@ -248,7 +264,7 @@ def _age(seen: SeenSandbox | SeenContainer) -> tuple[float, int]:
 
 def _restart_count(annotations: Mapping[str, str], attempt: int) -> int:
     told = annotations.get(RESTART_COUNT, "")
-    return int(told) if told.isdecimal() else attempt
+    return int(told) if _COUNT.fullmatch(told) else attempt
 
 
 def _mount(mount: pb.Mount) -> SeenMount:
@@ -297,21 +313,23 @@ def _features(features: pb.RuntimeHandlerFeatures) -> tuple[str, ...]:
 def _containerd_config(info: Mapping[str, str]) -> dict[str, Any]:
     """The CRI plugin's own configuration; {} where it is not told or not understood."""
     try:
-        config = json.loads(info.get("config", "{}"))
-    except ValueError:
+        return _below(json.loads(info.get("config", "{}")), "containerd")
+    except (ValueError, RecursionError):
         return {}
-    containerd = config.get("containerd") if isinstance(config, dict) else None
-    return containerd if isinstance(containerd, dict) else {}
 
 
-def _runtimes(plugin: Mapping[str, Any]) -> dict[str, Any]:
-    found = plugin.get("runtimes")
+def _below(part: Any, key: str) -> dict[str, Any]:
+    """The mapping under a key; {} where there is none, whatever else there is."""
+    found = part.get(key) if isinstance(part, dict) else None
     return found if isinstance(found, dict) else {}
 
 
+def _runtimes(plugin: Mapping[str, Any]) -> dict[str, Any]:
+    return _below(plugin, "runtimes")
+
+
 def _driver_of_plugin(plugin: Mapping[str, Any]) -> str:
-    runtime = _runtimes(plugin).get(plugin.get("defaultRuntimeName", ""))
-    if not isinstance(runtime, dict) or runtime.get("runtimeType") != "io.containerd.runc.v2":
+    runtime = _below(_runtimes(plugin), str(plugin.get("defaultRuntimeName", "")))
+    if runtime.get("runtimeType") != "io.containerd.runc.v2":
         return ""
-    options = runtime.get("options") or {}
-    return "systemd" if options.get("SystemdCgroup") else "cgroupfs"
+    return "systemd" if _below(runtime, "options").get("SystemdCgroup") else "cgroupfs"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from nodeagent.adapters.cri.calls import Answer, Pending, RuntimeCalls
 from nodeagent.adapters.cri.errors import translated
 from nodeagent.adapters.cri.parse import (
+    owner_of,
     parse_container_status,
     parse_pod,
     parse_pods,
@@ -41,8 +42,10 @@ class CriSight:
             pb.ContainerFilter(label_selector=selector),
             f"pod {uid}",
         )
-        ours = [(item, self._ask_sandbox(item.id)) for item in sandboxes]
-        theirs = [(item, self._ask_container(item.id)) for item in containers]
+        boxes = [item for item in sandboxes if owner_of(item.labels) == uid]
+        records = [item for item in containers if owner_of(item.labels) == uid]
+        ours = [(item, self._ask_sandbox(item.id)) for item in boxes]
+        theirs = [(item, self._ask_container(item.id)) for item in records]
         try:
             seen_sandboxes = [
                 (item, parse_sandbox_status(told.status))
