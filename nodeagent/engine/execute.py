@@ -116,6 +116,11 @@ class Executor:
                 raise AssertionError(f"unknown action {action!r}")
         return memory
 
+    async def used_restart_counts(self, memory: PodMemory) -> Mapping[str, int]:
+        """By container, the highest restart count that its log files show."""
+        tools = self._tools
+        return await tools.files.used_restart_counts(tools.configs.log_directory(memory.pod))
+
     # --- beginnings -------------------------------------------------------------------------
 
     async def _prepare(self, memory: PodMemory) -> PodMemory:

@@ -1,6 +1,7 @@
 """One pod's task: look, plan, act, look again, until the pod is forgotten."""
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -60,6 +61,7 @@ class PodWorker:
         self._uid: PodUid = memory.pod.uid
         self._bell = Bell()
         self._record = PodRecord(tools.records)
+        self._has_record = False
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
         self._data = PodData(tools.data)
@@ -75,6 +77,7 @@ class PodWorker:
     def restored(self) -> None:
         """The memory came from disk as it is."""
         self._record.is_current(self.memory)
+        self._has_record = True
 
     def ring(self) -> None:
         """Something of the pod may have changed. A hook of a container that is over ends too."""
@@ -112,12 +115,20 @@ class PodWorker:
 
     async def run(self) -> None:
         """Work until the pod is forgotten."""
+        if not self._has_record:
+            await self._count_by_logs()
         pause: float | None = 0.0
         while not self.forgotten:
             await self._bell.wait(at_most=RESYNC if pause is None else min(pause, RESYNC))
             pause = await self._try()
             if pause != 0.0:
                 self.first_round.set()
+
+    async def _count_by_logs(self) -> None:
+        """Restart counts of a pod without a record go on where its log files end."""
+        with suppress(AgentError):
+            counts = await self._executor.used_restart_counts(self.memory)
+            self.memory = msgspec.structs.replace(self.memory, restart_counts=dict(counts))
 
     async def _try(self) -> float | None:
         """One step; an error becomes a setback of this pod only. Seconds until the next."""

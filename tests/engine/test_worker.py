@@ -321,3 +321,11 @@ async def test_a_pod_whose_port_is_taken_by_one_that_stays_is_refused() -> None:
         node.want(a_pod(a_container(ports=[port]), name="new", uid="u2"))
         await asyncio.sleep(2)
         assert (node.status("u2").phase, node.status("u2").reason) == ("Failed", "NodePorts")
+
+
+async def test_restart_counts_go_on_by_the_logs_where_every_record_is_lost() -> None:
+    machine = Machine()
+    machine.files.log_counts = {"web": 6}
+    async with running(a_pod(), machine=machine) as node:
+        await asyncio.sleep(2)
+        assert node.container().restartCount == 7

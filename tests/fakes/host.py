@@ -63,6 +63,7 @@ class FakeFiles:
         self.links: dict[str, str] = {}
         self.messages: dict[str, str] = {}
         self.removed_logs: list[str] = []
+        self.log_counts: dict[str, int] = {}
 
     async def make_pod_dirs(self, uid: PodUid, log_directory: str) -> None:
         self.pods.add(uid)
@@ -88,7 +89,7 @@ class FakeFiles:
         return self.messages.get(path, "")[-limit:]
 
     async def used_restart_counts(self, log_directory: str) -> Mapping[str, int]:
-        return {}
+        return self.log_counts
 
     async def remove_log(self, path: str, *, container_id: str) -> None:
         self.removed_logs.append(path)
