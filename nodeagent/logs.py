@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, TextIO
 
 import msgspec
@@ -36,6 +36,7 @@ _LOUD = frozenset({"warning", "error", "critical"})
 _SAME = ("event", "error", "pod", "container", "target")
 _SECRET_KEYS = re.compile(r"token|passw|credential|authorization|private_?key|client_key|api_?key")
 _BEARER = re.compile(r"(?i)\b(bearer|authorization: basic)\s+[\w.~+/=-]{8,}")
+_LARGEST = 2**53  # readers of JSON may not take larger numbers
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 Record = MutableMapping[str, Any]
@@ -148,7 +149,19 @@ def _rendering(style: Style) -> list[Any]:
 
 
 def _json_line(_logger: object, _level: str, record: Record) -> str:
-    return msgspec.json.encode(dict(record), enc_hook=str).decode()
+    plain = {key: _utf8(value) for key, value in record.items()}
+    return msgspec.json.encode(plain, enc_hook=lambda value: _utf8(str(value))).decode()
+
+
+def _utf8(value: object) -> object:
+    """The same, with what is no UTF-8 (as in the name of a file) written as escapes."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {str(_utf8(str(key))): _utf8(inner) for key, inner in value.items()}
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return str(value)
+    return [_utf8(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _journal_line(_logger: object, _level: str, record: Record) -> str:
@@ -163,7 +176,7 @@ def _quoted(value: object) -> str:
     text = str(value)
     if text and text.isprintable() and not set(text) & {" ", '"', "="}:
         return text
-    return msgspec.json.encode(text).decode()
+    return msgspec.json.encode(_utf8(text)).decode()
 
 
 class _Lines:

@@ -70,6 +70,13 @@ def test_a_journal_line_has_a_priority_and_no_time() -> None:
     ]
 
 
+@pytest.mark.parametrize("style", Style)
+def test_a_line_about_anything_can_be_written(style: Style) -> None:
+    log = Log(style)
+    log.log.warning("odd", path="/m/\udcff.yaml", many=["\udcff", 2**80], by={"\udcff": b"\xff"})
+    assert "odd" in log.text and "udcff" in log.text
+
+
 def test_a_console_line_reads_as_text() -> None:
     log = Log(Style.CONSOLE)
     log.log.info("container started", pod="u1")

@@ -152,6 +152,9 @@ def _look_at(origin: str, name: str, request: Request[T]) -> SeenFile[T] | None:
     """The file as it is now; None where it is too fresh to be surely whole, or just vanished."""
     before: SeenFile[T] = request.before.get(name) or SeenFile()
     content = request.content
+    shown = origin.encode(errors="backslashreplace").decode()
+    if shown != origin:  # events, records and pods' uids are made of it
+        return _bad(shown, before, (), "has a name that is not UTF-8; rename it", content)
     try:
         found = os.stat(origin)  # noqa: PTH116
         identity = _identity(found)

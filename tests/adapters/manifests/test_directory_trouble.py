@@ -50,6 +50,15 @@ async def test_a_bad_file_keeps_its_last_good_pod(tmp_path: Path) -> None:
         await told.until({"web": "a:2"})
 
 
+async def test_a_file_whose_name_is_no_text_is_refused_by_a_name_that_is(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text(manifest())
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.yaml")).write_text(manifest("other"))
+    async with telling(tmp_path) as told:
+        await told.until({"web": "a:1"}, problem="has a name that is not UTF-8; rename it")
+        [problem] = told.updates[-1].problems
+        assert problem.origin.encode().endswith(b"/\\udcff.yaml")
+
+
 async def test_a_bad_file_that_was_never_good_disturbs_nothing(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(manifest())
     (tmp_path / "bad.yaml").write_bytes(b"\x7fELF\0")
