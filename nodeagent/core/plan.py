@@ -78,7 +78,9 @@ def _plan_containers(
         refresh, refresh_at = plan_refresh(memory, seen, now=now)
         actions[:0] = refresh
         wakes += [] if refresh_at is None else [refresh_at]
-    actions += _sweep(memory, seen, box)
+    sweep, sweep_at = _sweep(seen, box, rules=rules, now=now)
+    actions += sweep
+    wakes += [] if sweep_at is None else [sweep_at]
     return Plan(actions=tuple(actions), wake_at=min(wakes, default=None), why="containers to start")
 
 
@@ -228,25 +230,36 @@ def _plan_restart_all(seen: ObservedPod) -> Plan:
     return Plan(restart_all=RestartAll.END)
 
 
-def _sweep(memory: PodMemory, seen: ObservedPod, box: SeenSandbox) -> list[Action]:
-    """Records that no one needs: one dead instance is kept for lastState and for its log."""
+def _sweep(
+    seen: ObservedPod, box: SeenSandbox, *, rules: NodeRules, now: float
+) -> tuple[list[Action], float | None]:
+    """Records that no one needs, and when the next one is old enough to go.
+
+    At least one dead instance is kept for lastState and for its log.
+    """
     sweep: list[Action] = []
+    wakes: list[float] = []
     kept: dict[str, int] = {}
     left = {b.id: 0 for b in seen.sandboxes}
     for container in seen.containers:
         rank = kept.get(container.name, 0)
         kept[container.name] = rank + 1
         newest = seen.newest(container.name)
-        allowed = 2 if newest is not None and newest.phase is not Phase.EXITED else 1
+        allowed = rules.dead_per_container
+        allowed += newest is not None and newest.phase is not Phase.EXITED
         stale = container.phase is Phase.CREATED and rank > 0
-        if stale or (rank >= allowed and container.phase is Phase.EXITED):
+        over = rank >= allowed and container.phase is Phase.EXITED
+        old_at = container.finished_at + rules.dead_min_age
+        if over and old_at > now:
+            wakes.append(old_at)
+        if stale or (over and old_at <= now):
             sweep.append(RemoveContainer(id=container.id, name=container.name, with_logs=True))
         elif container.sandbox_id in left:
             left[container.sandbox_id] += 1
     for old in seen.sandboxes:
         if old.id != box.id and not old.ready and not left[old.id]:
             sweep.append(RemoveSandbox(id=old.id))
-    return sweep
+    return sweep, min(wakes, default=None)
 
 
 def with_wake(plan: Plan, at: float | None) -> Plan:

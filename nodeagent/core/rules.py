@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from nodeagent.core.dead import dead_allowance
 from nodeagent.core.quantity import amount
 from nodeagent.model.node import NodeRules
 from nodeagent.settings import Settings
@@ -24,6 +25,10 @@ def node_rules(settings: Settings, *, cgroup_driver: str) -> NodeRules:
         max_pods=kubelet.max_pods,
         cgroup_root=f"/{root}" if root else "",
         cgroup_driver=cgroup_driver,
+        dead_per_container=dead_allowance(
+            (), per_container=settings.dead_containers.per_container, total=-1
+        ),
+        dead_min_age=settings.dead_containers.min_age,
         single_process_oom_kill=bool(kubelet.single_process_oom_kill),
         limited_swap=kubelet.memory_swap.swap_behavior.value == "LimitedSwap",
         crash_initial=back_off.initial,

@@ -55,4 +55,6 @@ class NodeRules(msgspec.Struct, frozen=True, kw_only=True):
     crash_max: float = 300.0
     crash_reset: float = 600.0
     ids_per_pod: int = 65536
+    dead_per_container: int = 1  # ended instances of a container that are kept, never below 1
+    dead_min_age: float = 0.0  # seconds that each ended instance is kept
     joined: bool = False  # there is a cluster, whose DNS pods expect
