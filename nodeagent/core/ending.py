@@ -69,8 +69,11 @@ def _nearer(present: Ending, asked: Ending, *, now: float, torn_down: bool) -> E
     left = max(present.deadline_at - now, 0.0)
     if present.why is EndWhy.DELETED and asked.grace >= left:
         return present
-    grace = asked.grace if torn_down else min(asked.grace, left)
-    return Ending(why=asked.why, at=now, grace=grace, message=present.message)
+    if torn_down:
+        return replace(asked, message=present.message)
+    if not left:
+        return replace(present, why=asked.why)
+    return replace(asked, grace=min(asked.grace, left), message=present.message)
 
 
 def deadline_of(memory: PodMemory) -> float | None:

@@ -2,6 +2,7 @@
 
 from nodeagent.core.containers import Kind, each_container
 from nodeagent.model.actions import (
+    SIGNAL_FLOOR,
     Action,
     ForgetPod,
     Plan,
@@ -26,6 +27,9 @@ STOP_WHY = {
     EndWhy.NODE_SHUTDOWN: StopWhy.NODE_SHUTDOWN,
     EndWhy.DRAINED: StopWhy.POD_DELETED,
 }
+
+
+LEAST_FLOOR = 1.0  # also for a stop that comes back to a pod long past its deadline
 
 
 def plan_teardown(memory: PodMemory, seen: ObservedPod, *, now: float) -> Plan:
@@ -59,6 +63,7 @@ def _stops(memory: PodMemory, seen: ObservedPod, *, now: float) -> tuple[StopOne
     ending = memory.ending
     assert ending is not None
     left = min(max(ending.deadline_at - now, 0.0), ending.grace)
+    over = max(now - ending.deadline_at, 0.0)
     after = stop_order(memory)
     return tuple(
         StopOne(
@@ -70,6 +75,7 @@ def _stops(memory: PodMemory, seen: ObservedPod, *, now: float) -> tuple[StopOne
             detail=ending.message,
             after=after.get(c.name, ()),
             pre_stop=left > 0,
+            floor=min(max(SIGNAL_FLOOR - over, LEAST_FLOOR), SIGNAL_FLOOR),
         )
         for c in seen.running
     )

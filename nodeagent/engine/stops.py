@@ -1,6 +1,7 @@
 """Stop containers together: hooks at once, signals in order, all from one budget of grace."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Sequence
 
 import structlog
@@ -15,7 +16,9 @@ from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
 
-MIN_SIGNAL_GRACE = 2.0  # between the stop signal and SIGKILL, whatever the budget says
+# Hooks and waits end a little before the grace does, so that with the floor behind them, which the
+# runtime counts in whole seconds, and the runtime's own work the end is not later than grace + 2 s.
+MARGIN, MARGIN_SHARE = 0.5, 0.25
 
 
 class Stopper:
@@ -37,17 +40,18 @@ class Stopper:
         self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, ended: dict[str, asyncio.Event]
     ) -> None:
         deadline = self._clock.now() + stop.grace
+        turn = deadline - min(MARGIN, stop.grace * MARGIN_SHARE)
         try:
             self._tell(stop, pod)
-            await self._run_hook(stop, pod, seen, deadline)
-            await self._wait_for_others(stop, ended, deadline)
-            left = max(deadline - self._clock.now(), MIN_SIGNAL_GRACE)
+            await self._run_hook(stop, pod, seen, turn)
+            await self._wait_for_others(stop, ended, turn)
+            left = time_for_signal(stop, deadline - self._clock.now())
             await self._containers.stop_container(stop.id, grace=left)
         finally:
             ended[stop.name].set()
 
     async def _run_hook(
-        self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, deadline: float
+        self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, turn: float
     ) -> None:
         known = find_container(pod.spec, stop.name)
         if known is None or not stop.pre_stop or stop.grace <= 0:
@@ -56,14 +60,14 @@ class Stopper:
         if container.lifecycle is None or container.lifecycle.preStop is None:
             return
         ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""
-        limit = max(deadline - self._clock.now(), 0.0)
+        limit = max(turn - self._clock.now(), 0.0)
         await self._hooks.pre_stop(pod, container, stop.id, ip, limit=limit)
 
     async def _wait_for_others(
-        self, stop: StopOne, ended: dict[str, asyncio.Event], deadline: float
+        self, stop: StopOne, ended: dict[str, asyncio.Event], turn: float
     ) -> None:
         try:
-            async with asyncio.timeout(max(deadline - self._clock.now(), 0.0)):
+            async with asyncio.timeout(max(turn - self._clock.now(), 0.0)):
                 for name in stop.after:
                     if name in ended:
                         await ended[name].wait()
@@ -80,6 +84,16 @@ class Stopper:
         )
         message = stop.message or f"Stopping container {stop.name}"
         self._recorder.event(subject, EventType.NORMAL, "Killing", message)
+
+
+def time_for_signal(stop: StopOne, left: float) -> float:
+    """Seconds between the stop signal and SIGKILL, with `left` seconds of the grace to go.
+
+    Below the floor it is whole seconds, since a runtime rounds up.
+    """
+    if left >= stop.floor:
+        return left
+    return float(max(math.floor(min(stop.floor, left + stop.floor)), 1))
 
 
 async def _all_or_first_error(steps: Sequence[Awaitable[None]]) -> None:

@@ -17,7 +17,7 @@ from nodeagent.engine.worker import PodWorker
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import IdRange
-from nodeagent.model.memory import PodMemory, Rejected
+from nodeagent.model.memory import EndRequest, PodMemory, Rejected
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
@@ -215,6 +215,12 @@ class Workers:
     def seen(self, uid: PodUid) -> ObservedPod:
         """What the runtime has of a pod."""
         return self._state.observed(uid)
+
+    def end(self, uid: PodUid, request: EndRequest) -> None:
+        """End a pod for a reason of the node; one that nobody knows counts as ended."""
+        worker = self._workers.get(uid)
+        if worker is not None:
+            worker.end(request)
 
     def restart(self, uid: PodUid, container: str, at: float) -> None:
         """Restart one container ("" for all) of the pod now, its back-off forgotten."""

@@ -8,6 +8,8 @@ import msgspec
 from nodeagent.model.ids import ContainerId, SandboxId
 from nodeagent.model.memory import Backoff
 
+SIGNAL_FLOOR = 2.0  # seconds a container gets to answer the stop signal, whatever is left
+
 
 class StopWhy(enum.StrEnum):
     """Why a container is stopped by us."""
@@ -39,10 +41,6 @@ class RestartAll(enum.Enum):
 
 class PreparePod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Folders, cgroup and volumes of the pod exist afterwards."""
-
-
-class RefreshVolumes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Volumes show the objects and fields they are made of as they are now."""
 
 
 class CreateSandbox(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -89,7 +87,8 @@ class StopOne(msgspec.Struct, frozen=True, kw_only=True):
 
     `after` names containers that must have ended before this one gets its signal; the wait
     spends from the same grace. `grace` is seconds for preStop, waiting and SIGTERM together.
-    `detail` says more about the reason than the event `message` does.
+    `detail` says more about the reason than the event `message` does. However the grace was
+    spent, `floor` seconds lie between the stop signal and SIGKILL.
     """
 
     id: ContainerId
@@ -100,6 +99,7 @@ class StopOne(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     after: tuple[str, ...] = ()
     pre_stop: bool = True
+    floor: float = SIGNAL_FLOOR
 
 
 class StopContainers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -126,7 +126,6 @@ class ForgetPod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 Action: TypeAlias = (
     PreparePod
-    | RefreshVolumes
     | CreateSandbox
     | StopSandbox
     | RemoveSandbox

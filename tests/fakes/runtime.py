@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
@@ -260,7 +261,7 @@ class FakeRuntime:
             return
         if found[0].name in self.ignores_term:
             try:
-                async with asyncio.timeout(grace):
+                async with asyncio.timeout(math.ceil(grace)):
                     await self._ended[container].wait()
             except TimeoutError:
                 self.exit(container, code=137)
