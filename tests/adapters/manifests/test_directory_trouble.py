@@ -52,7 +52,7 @@ async def test_a_bad_file_keeps_its_last_good_pod(tmp_path: Path) -> None:
 
 async def test_a_file_whose_name_is_no_text_is_refused_by_a_name_that_is(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(manifest())
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.yaml")).write_text(manifest("other"))
+    (tmp_path / os.fsdecode(b"\xff.yaml")).write_text(manifest("other"))
     async with telling(tmp_path) as told:
         await told.until({"web": "a:1"}, problem="has a name that is not UTF-8; rename it")
         [problem] = told.updates[-1].problems
