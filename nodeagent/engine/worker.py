@@ -1,6 +1,7 @@
 """One pod's task: look, plan, act, look again, until the pod is forgotten."""
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -21,6 +22,7 @@ from nodeagent.core.remember import (
     without_trouble,
 )
 from nodeagent.core.status import derive_status
+from nodeagent.engine.data import PodData
 from nodeagent.engine.execute import Executor
 from nodeagent.engine.record import PodRecord
 from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
@@ -32,6 +34,7 @@ from nodeagent.model.actions import (
     EnsureImage,
     ForgetPod,
     Plan,
+    RefreshVolumes,
     RestartAll,
     StartContainer,
     StopContainers,
@@ -45,6 +48,7 @@ from nodeagent.model.observed import ObservedPod
 log = structlog.get_logger()
 
 _CREATING = (CreateSandbox, StartContainer)
+_MAY_REPEAT = (EnsureImage, RefreshVolumes, StartContainer)  # without a change in sight
 RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
 
 
@@ -57,8 +61,10 @@ class PodWorker:
         self._uid: PodUid = memory.pod.uid
         self._bell = Bell()
         self._record = PodRecord(tools.records)
+        self._has_record = False
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
+        self._data = PodData(tools.data)
         self._breakable: asyncio.Timeout | None = None
         self._hooked = ""  # the container whose postStart hook runs
         self._asked_end: EndRequest | None = None
@@ -71,6 +77,7 @@ class PodWorker:
     def restored(self) -> None:
         """The memory came from disk as it is."""
         self._record.is_current(self.memory)
+        self._has_record = True
 
     def ring(self) -> None:
         """Something of the pod may have changed. A hook of a container that is over ends too."""
@@ -108,12 +115,20 @@ class PodWorker:
 
     async def run(self) -> None:
         """Work until the pod is forgotten."""
+        if not self._has_record:
+            await self._count_by_logs()
         pause: float | None = 0.0
         while not self.forgotten:
             await self._bell.wait(at_most=RESYNC if pause is None else min(pause, RESYNC))
             pause = await self._try()
             if pause != 0.0:
                 self.first_round.set()
+
+    async def _count_by_logs(self) -> None:
+        """Restart counts of a pod without a record go on where its log files end."""
+        with suppress(AgentError):
+            counts = await self._executor.used_restart_counts(self.memory)
+            self.memory = msgspec.structs.replace(self.memory, restart_counts=dict(counts))
 
     async def _try(self) -> float | None:
         """One step; an error becomes a setback of this pod only. Seconds until the next."""
@@ -178,7 +193,7 @@ class PodWorker:
         """None, unless the same was done to the same sight before: then it did not help."""
         acted = (_outline(plan), seen)
         again, self._acted = acted == self._acted, acted
-        if again and not any(isinstance(a, (EnsureImage, StartContainer)) for a in plan.actions):
+        if again and not any(isinstance(a, _MAY_REPEAT) for a in plan.actions):
             self._setback.grow(self.memory.pod, now)
             log.warning("actions change nothing", pod=self._name, actions=_outline(plan))
             return self._setback.delay
@@ -210,6 +225,7 @@ class PodWorker:
         self.memory = with_restarts(with_counts(self.memory, seen), self._restarts)
         self._restarts = {}
         self._note_ends(seen)
+        self._take_data()
         self._refresh_status(seen, now)
         ending = ending_due(self.memory, now=now, request=self._asked_end)
         self._asked_end = None
@@ -217,6 +233,12 @@ class PodWorker:
             self._begin_end(ending)
             self._refresh_status(seen, now)
         tools.publish(self.memory, seen)
+
+    def _take_data(self) -> None:
+        """What the volumes are to show; a changed object ends the waits it may have caused."""
+        self.memory, changed = self._data.take(self.memory)
+        if changed:
+            self._setback.clear()
 
     def _note_ends(self, seen: ObservedPod) -> None:
         """Why each container ended, told once for those that ended by themselves."""

@@ -43,6 +43,10 @@ class PreparePod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Folders, cgroup and volumes of the pod exist afterwards."""
 
 
+class RefreshVolumes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Volumes show the objects and fields they are made of as they are now."""
+
+
 class CreateSandbox(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A ready sandbox of this attempt exists afterwards."""
 
@@ -126,6 +130,7 @@ class ForgetPod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 Action: TypeAlias = (
     PreparePod
+    | RefreshVolumes
     | CreateSandbox
     | StopSandbox
     | RemoveSandbox
