@@ -16,6 +16,7 @@ from nodeagent.model.actions import (
     Action,
     Plan,
     PreparePod,
+    RefreshVolumes,
     RemoveContainer,
     RemoveSandbox,
     RestartAll,
@@ -81,7 +82,9 @@ def _plan_containers(
     sweep, sweep_at = _sweep(seen, box, rules=rules, now=now)
     actions += sweep
     wakes += [] if sweep_at is None else [sweep_at]
-    return Plan(actions=tuple(actions), wake_at=min(wakes, default=None), why="containers to start")
+    only_shown = bool(actions) and all(isinstance(a, RefreshVolumes) for a in actions)
+    why = "what volumes show has changed" if only_shown else "containers to start"
+    return Plan(actions=tuple(actions), wake_at=min(wakes, default=None), why=why)
 
 
 def _regular(memory: PodMemory, here: tuple[SeenContainer, ...]) -> list[Wanted]:

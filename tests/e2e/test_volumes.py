@@ -1,16 +1,19 @@
-"""emptyDir, hostPath, sub paths and mount propagation, seen from inside and from the host."""
+"""Volumes and configuration data on the real runtime: files edited while pods run."""
 
-import socket
-import subprocess
-from collections.abc import Iterator
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.agent import Agent, running_agent
-from tests.e2e.pods import IDLE, Document, container, pod, ready, waits
+from tests.e2e.pods import Document, container, pod, ready, waits
 from tests.e2e.runtime import Runtime
+
+LIMIT = 0.2  # seconds from an edit to the file in the container
 
 
 @pytest.fixture(scope="module")
@@ -19,211 +22,318 @@ def agent(runtime: Runtime) -> Iterator[Agent]:
         yield agent
 
 
-def mounting(name: str, source: Document, *containers: Document, **mount: Any) -> Document:
-    """A pod whose container mounts one volume at /data."""
-    at = {"name": "data", "mountPath": "/data", **mount}
-    made = containers or (container(volumeMounts=[at]),)
-    return pod(name, *made, volumes=[{"name": "data", **source}])
+def put(agent: Agent, folder: str, document: Document) -> None:
+    """Rename an object's file into place."""
+    place = agent.root / folder
+    place.mkdir(mode=0o700, exist_ok=True)
+    name = f"{document['metadata']['name']}.yaml"
+    half = agent.root / "staging" / name
+    half.write_text(json.dumps(document))
+    half.rename(place / name)
 
 
-def mount_of(agent: Agent, name: str) -> list[str]:
-    """The fields of the line of /data in the container's mounts."""
-    lines = agent.sh(name, "grep ' /data ' /proc/self/mountinfo").splitlines()
-    return lines[-1].split()
+def config_map(agent: Agent, name: str, **data: str) -> None:
+    head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    put(agent, "configmaps", {**head, "data": data})
 
 
-def failure(agent: Agent, name: str) -> str:
-    """The text of the event that says why a volume cannot be had."""
-    found: list[str] = []
-
-    def told() -> bool:
-        found[:] = [text for reason, text in agent.events(name) if reason == "FailedMount"]
-        return bool(found)
-
-    agent.until(told, what=f"FailedMount of {name}")
-    view = agent.pod(name)
-    assert view is not None
-    assert (view.phase, view.waiting()) == ("Pending", "ContainerCreating")
-    return found[-1]
+def secret(agent: Agent, name: str, **data: str) -> None:
+    head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    put(agent, "secrets", {**head, "data": encoded})
 
 
-def test_an_empty_dir_is_shared_by_containers_and_survives_their_restart(agent: Agent) -> None:
-    at = [{"name": "data", "mountPath": "/data"}]
-    once = f"test -e /data/x && {{ {IDLE}; }}; touch /data/x; exit 1"
+def mount(name: str, path: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "mountPath": path, **more}
+
+
+def proc_root(agent: Agent, name: str) -> Path:
+    """The files of a running container as it sees them, read without a process of its own."""
+    pod = agent.pod(name)
+    assert pod is not None
+    wanted = pod.id_of("main")
+    for place in Path("/proc").glob("[0-9]*/cgroup"):
+        try:
+            if wanted in place.read_text():
+                return place.parent / "root"
+        except OSError:
+            continue
+    pytest.fail(f"no process of {name}")
+
+
+def seconds_until_shown(root: Path, shown: Mapping[str, str]) -> float:
+    """How long until the files have these texts."""
+    return seconds_until(lambda: texts(root, *shown) == tuple(shown.values()))
+
+
+def seconds_until(check: Callable[[], bool], *, at_most: float = 5.0) -> float:
+    start = time.monotonic()
+    while not check():
+        assert time.monotonic() - start < at_most, "never"
+        time.sleep(0.002)
+    return time.monotonic() - start
+
+
+def texts(root: Path, *paths: str) -> tuple[str, ...]:
+    return tuple((root / path.lstrip("/")).read_text() for path in paths)
+
+
+def envs(*entries: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(entries)
+
+
+def test_a_secret_and_a_config_map_are_files_and_variables_and_follow_their_files(
+    agent: Agent,
+) -> None:
+    config_map(agent, "app", greeting="hello", other="kept")
+    secret(agent, "app", password="s3cret")
     agent.write(
-        mounting(
-            "shared",
-            {"emptyDir": {}},
-            container(once, volumeMounts=at),
-            container(name="other", volumeMounts=at),
+        pod(
+            "web",
+            container(
+                volumeMounts=[
+                    mount("conf", "/conf"),
+                    mount("keys", "/keys"),
+                    mount("all", "/all"),
+                    mount("conf", "/one", subPath="greeting"),
+                ],
+                env=envs(
+                    {"name": "WORD", "valueFrom": {
+                        "configMapKeyRef": {"name": "app", "key": "greeting"}}},
+                    {"name": "PASSWORD", "valueFrom": {
+                        "secretKeyRef": {"name": "app", "key": "password"}}},
+                    {"name": "BOTH", "value": "$(WORD) $(PASSWORD)"},
+                    {"name": "NONE", "valueFrom": {
+                        "configMapKeyRef": {"name": "absent", "key": "x", "optional": True}}},
+                ),
+                envFrom=[{"prefix": "C_", "configMapRef": {"name": "app"}}],
+            ),
+            volumes=[
+                {"name": "conf", "configMap": {"name": "app"}},
+                {"name": "keys", "secret": {"secretName": "app", "defaultMode": 0o400}},
+                {"name": "all", "projected": {"sources": [
+                    {"configMap": {"name": "app", "items": [
+                        {"key": "other", "path": "deep/er/other"}]}},
+                    {"secret": {"name": "app"}},
+                ]}},
+            ],
         )
+    )  # fmt: skip
+    view = agent.wait("web", ready)
+    shown = agent.sh("web", "cat /conf/greeting /keys/password /all/deep/er/other /all/password "
+        "/one; echo; echo $BOTH ${NONE-unset} $C_other; stat -c %a /keys/..data/password; "
+        "grep ' /keys ' /proc/mounts | cut -d' ' -f3; touch /conf/x 2>&1 | head -1")  # fmt: skip
+    lines = shown.splitlines()
+    assert lines[0] == "hellos3cretkepts3crethello"
+    assert lines[1:4] == ["hello s3cret unset kept", "400", "tmpfs"]
+    assert "Read-only" in lines[4]
+    root = proc_root(agent, "web")
+    took = []
+    for number in range(5):
+        config_map(agent, "app", greeting=f"g{number}", other="kept")
+        took.append(seconds_until_shown(root, {"/conf/greeting": f"g{number}"}))
+        secret(agent, "app", password=f"p{number}")
+        word = f"p{number}"
+        took.append(seconds_until_shown(root, {"/keys/password": word, "/all/password": word}))
+    print(f"\nseconds from edit to container: {[round(one, 3) for one in took]}")
+    assert max(took) < LIMIT
+    assert texts(root, "/one") == ("hello",), "a subPath mount keeps its bytes"
+    after = agent.pod("web")
+    assert after is not None
+    assert after.containers == view.containers, "nothing was restarted"
+
+
+def test_a_file_is_never_seen_half_written(agent: Agent) -> None:
+    config_map(agent, "pair", a="0" * 2000, b="0" * 2000)
+    agent.write(
+        pod("pair", container(volumeMounts=[mount("c", "/c")]),
+            volumes=[{"name": "c", "configMap": {"name": "pair"}}])
+    )  # fmt: skip
+    agent.wait("pair", ready)
+    root = proc_root(agent, "pair")
+    for digit in "123456789":
+        config_map(agent, "pair", a=digit * 2000, b=digit * 2000)
+        until = time.monotonic() + 0.12
+        while time.monotonic() < until:
+            folder = root / "c" / (root / "c/..data").readlink()
+            try:
+                seen = {(folder / name).read_text() for name in "ab"}
+            except FileNotFoundError:
+                continue  # the set just went
+            assert len(seen) == 1, "two versions in one set"
+            assert len(seen.pop()) == 2000
+    assert texts(root, "/c/a") == ("9" * 2000,)
+
+
+def test_what_is_missing_keeps_the_container_waiting_and_it_starts_once_it_is_there(
+    agent: Agent,
+) -> None:
+    reference = {"secretKeyRef": {"name": "late", "key": "token"}}
+    agent.write(
+        pod("by-env", container(env=envs({"name": "T", "valueFrom": reference}))),
+        pod("by-volume", container(volumeMounts=[mount("s", "/s")]),
+            volumes=[{"name": "s", "secret": {"secretName": "late"}}]),
+    )  # fmt: skip
+    view = agent.wait("by-env", waits("CreateContainerConfigError"))
+    assert 'secret "late" not found' in view.waiting_message()
+    agent.until(
+        lambda: any(reason == "FailedMount" for reason, _ in agent.events("by-volume")),
+        what="an event",
     )
-    view = agent.wait("shared", lambda v: v.is_ready and v.restarts() == 1)
-    assert agent.sh("shared", "ls /data", container="other").split() == ["x"]
-    assert agent.sh("shared", "stat -c %a /data").strip() == "777"
-    inside = agent.pod_dir(view) / "volumes/kubernetes.io~empty-dir/data"
-    assert [path.name for path in inside.iterdir()] == ["x"]
+    told = dict(agent.events("by-volume"))["FailedMount"]
+    assert told.startswith('MountVolume.SetUp failed for volume "s" : ') or (
+        told.startswith('MountVolume.SetUp failed for volume "s": ')
+    )
+    assert 'secret "late" not found' in told
+    time.sleep(4)  # the waits have grown to seconds by now
+    start = time.monotonic()
+    secret(agent, "late", token="now")
+    agent.wait("by-env", ready)
+    agent.wait("by-volume", ready)
+    took = time.monotonic() - start
+    print(f"\nseconds from the secret to both pods ready: {took:.2f}")
+    assert took < 2.5
+    assert agent.sh("by-env", "echo $T; echo").strip() == "now"
+    assert agent.sh("by-volume", "cat /s/token") == "now"
 
 
-def test_an_empty_dir_in_memory_has_the_size_asked_for(agent: Agent) -> None:
-    agent.write(mounting("memory", {"emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}))
-    agent.wait("memory", ready)
-    assert mount_of(agent, "memory")[-3] == "tmpfs"
-    assert "size=8192k" in mount_of(agent, "memory")[-1]
-    said = agent.sh("memory", "dd if=/dev/zero of=/data/x bs=1M count=9 2>&1 || true")
-    assert "No space left" in said
-
-
-def test_a_host_path_is_the_hosts(agent: Agent, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("from the host\n")
-    agent.write(mounting("host", {"hostPath": {"path": str(tmp_path), "type": "Directory"}}))
-    agent.wait("host", ready)
-    assert agent.sh("host", "cat /data/file; echo back > /data/answer") == "from the host\n"
-    assert (tmp_path / "answer").read_text() == "back\n"
-    agent.remove("host")
-    agent.wait_gone("host")
-    assert (tmp_path / "file").exists()
-
-
-def test_a_read_only_mount_cannot_be_written(agent: Agent, tmp_path: Path) -> None:
-    agent.write(mounting("ro", {"hostPath": {"path": str(tmp_path)}}, readOnly=True))
-    agent.wait("ro", ready)
-    assert "Read-only" in agent.sh("ro", "touch /data/x 2>&1 || true")
-
-
-def test_host_paths_are_made_where_asked(agent: Agent, tmp_path: Path) -> None:
-    wanted = {"folder": "DirectoryOrCreate", "file": "FileOrCreate"}
-    for name, kind in wanted.items():
-        agent.write(
-            mounting(f"make{name}", {"hostPath": {"path": str(tmp_path / name), "type": kind}})
+def test_an_init_container_hands_a_file_over_a_shared_empty_dir(agent: Agent) -> None:
+    agent.write(
+        pod(
+            "hand",
+            container(
+                volumeMounts=[mount("d", "/data")],
+                env=envs({"name": "MADE", "valueFrom": {"fileKeyRef": {
+                    "volumeName": "d", "path": "made.env", "key": "MADE"}}}),
+            ),
+            initContainers=[
+                container("echo from init > /data/file; echo MADE=here > /data/made.env",
+                    name="first", volumeMounts=[mount("d", "/data")]),
+            ],
+            volumes=[{"name": "d", "emptyDir": {}}],
         )
-    for name in wanted:
-        agent.wait(f"make{name}", ready)
-    assert ((tmp_path / "folder").stat().st_mode & 0o777, (tmp_path / "folder").is_dir()) == (
-        0o755,
-        True,
+    )  # fmt: skip
+    agent.wait("hand", ready)
+    assert agent.sh("hand", "cat /data/file; echo $MADE") == "from init\nhere\n"
+
+
+def test_labels_and_limits_reach_the_container_and_labels_follow_edits(agent: Agent) -> None:
+    def document(color: str) -> Document:
+        made = pod(
+            "self",
+            container(
+                volumeMounts=[mount("me", "/me")],
+                resources={"limits": {"cpu": "250m", "memory": "32Mi"}},
+                env=envs(
+                    {"name": "CPU", "valueFrom": {"resourceFieldRef": {
+                        "resource": "limits.cpu", "divisor": "1m"}}},
+                    {"name": "MEM", "valueFrom": {"resourceFieldRef": {
+                        "resource": "limits.memory", "divisor": "1Mi"}}},
+                    {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                ),
+            ),
+            labels={"color": color},
+            annotations={"note": f"is {color}"},
+            volumes=[{"name": "me", "downwardAPI": {"items": [
+                {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
+                {"path": "note", "fieldRef": {"fieldPath": "metadata.annotations['note']"}},
+                {"path": "mem", "resourceFieldRef": {
+                    "containerName": "main", "resource": "limits.memory"}},
+            ]}}],
+        )  # fmt: skip
+        made["metadata"]["uid"] = "11111111-2222-3333-4444-555555555555"
+        return made
+
+    agent.write(document("red"))
+    view = agent.wait("self", ready)
+    assert agent.sh("self", "echo $CPU $MEM $NAME; cat /me/labels; echo; cat /me/mem") == (
+        f'250 32 self-node\ncolor="red"\n{32 << 20}'
     )
-    assert ((tmp_path / "file").stat().st_mode & 0o777, (tmp_path / "file").is_file()) == (
-        0o644,
-        True,
+    root = proc_root(agent, "self")
+    agent.write(document("blue"))
+    took = seconds_until(
+        lambda: texts(root, "/me/labels", "/me/note") == ('color="blue"', "is blue")
     )
+    print(f"\nseconds from a label to the container: {took:.3f}")
+    assert took < LIMIT
+    after = agent.pod("self")
+    assert after is not None
+    assert after.id_of("main") == view.id_of("main")
+
+
+def test_a_claim_waits_for_its_volume_and_gets_it(agent: Agent, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("on the node")
+    agent.write(
+        pod("claims", container(volumeMounts=[mount("p", "/p")]),
+            volumes=[{"name": "p", "persistentVolumeClaim": {"claimName": "disk"}}])
+    )  # fmt: skip
+    head = {"apiVersion": "v1"}
+    put(agent, "volumes", {**head, "kind": "PersistentVolumeClaim", "metadata": {"name": "disk"},
+        "spec": {"accessModes": ["ReadWriteOnce"],
+                 "resources": {"requests": {"storage": "1Gi"}}}})  # fmt: skip
+    agent.until(
+        lambda: any("not bound" in message for _, message in agent.events("claims")),
+        what="an event that names the claim",
+    )
+    put(agent, "volumes", {**head, "kind": "PersistentVolume", "metadata": {"name": "pv0"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "2Gi"},
+                 "local": {"path": str(tmp_path)}}})  # fmt: skip
+    agent.wait("claims", ready)
+    assert agent.sh("claims", "cat /p/file; echo new > /p/other") == "on the node"
+    agent.remove("claims")
+    agent.wait_gone("claims")
+    assert (tmp_path / "other").read_text() == "new\n"
+
+
+def test_an_agent_that_was_away_shows_what_changed_meanwhile(agent: Agent) -> None:
+    config_map(agent, "away", word="before")
+    agent.write(
+        pod("away", container(volumeMounts=[mount("c", "/c")]),
+            volumes=[{"name": "c", "configMap": {"name": "away"}}])
+    )  # fmt: skip
+    agent.wait("away", ready)
+    root = proc_root(agent, "away")
+    agent.kill()
+    config_map(agent, "away", word="after")
+    agent.start()
+    seconds_until(lambda: texts(root, "/c/word") == ("after",))
+
+
+def test_a_secrets_folder_that_others_can_read_is_refused_with_what_to_run(agent: Agent) -> None:
+    secret(agent, "open", word="x")
+    agent.write(
+        pod("open", container(volumeMounts=[mount("c", "/c")]),
+            volumes=[{"name": "c", "secret": {"secretName": "open"}}])
+    )  # fmt: skip
+    agent.wait("open", ready)
+    folder = agent.root / "secrets"
+    folder.chmod(0o755)
+    words = f"run: chmod 700 {folder}"
+    agent.until(lambda: agent.said(words) > 0, what="a refusal")
+    secret(agent, "open", word="y")
+    time.sleep(0.5)
+    assert texts(proc_root(agent, "open"), "/c/word") == ("x",)
+    folder.chmod(0o700)
+    seconds_until(lambda: texts(proc_root(agent, "open"), "/c/word") == ("y",))
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("volume", "words"),
     [
-        ("Directory", "directory"),
-        ("File", "file"),
-        ("Socket", "socket file"),
-        ("CharDevice", "character device"),
-        ("BlockDevice", "block device"),
+        ({"gitRepo": {"repository": "https://example.org/x"}}, "clone in an init container"),
+        (
+            {"projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+            "serviceAccountToken",
+        ),
     ],
 )
-def test_a_host_path_of_the_wrong_kind_is_refused_and_told(
-    agent: Agent, tmp_path: Path, kind: str, words: str
+def test_what_cannot_work_here_is_refused_with_advice(
+    agent: Agent, volume: Document, words: str
 ) -> None:
-    path = tmp_path / "thing"
-    name = f"wrong{kind.lower()}"
-    agent.write(mounting(name, {"hostPath": {"path": str(path), "type": kind}}))
-    assert f"hostPath type check failed: {path} is not a {words}" in failure(agent, name)
-    _make(path, kind)
-    if kind != "BlockDevice":
-        agent.wait(name, ready)
-    agent.remove(name)
-    agent.wait_gone(name)
-
-
-def _make(path: Path, kind: str) -> None:
-    """What a pod waits for; it starts by itself when it comes."""
-    if kind == "Directory":
-        path.mkdir()
-    elif kind == "File":
-        path.touch()
-    elif kind == "Socket":
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
-    elif kind == "CharDevice":
-        subprocess.run(["mknod", str(path), "c", "1", "3"], check=True)
-
-
-def test_a_sub_path_shows_only_its_part_and_is_made_if_missing(agent: Agent) -> None:
-    mounts = [
-        {"name": "data", "mountPath": "/data"},
-        {"name": "data", "mountPath": "/part", "subPath": "a/b"},
-        {"name": "data", "mountPath": "/named", "subPathExpr": "$(NAME)"},
-    ]
-    env = [{"name": "NAME", "value": "named"}]
-    agent.write(mounting("sub", {"emptyDir": {}}, container(volumeMounts=mounts, env=env)))
-    view = agent.wait("sub", ready)
-    found = agent.sh("sub", "touch /part/x /named/y; cd /data; find . -type f").split()
-    assert sorted(found) == ["./a/b/x", "./named/y"]
-    assert (agent.pod_dir(view) / "volume-subpaths/data/main/1").exists()
-    agent.remove("sub")
-    agent.wait_gone("sub")
-
-
-def test_a_sub_path_that_leads_out_of_its_volume_is_refused(agent: Agent, tmp_path: Path) -> None:
-    (tmp_path / "volume").mkdir()
-    (tmp_path / "secret").mkdir()
-    (tmp_path / "volume/out").symlink_to(tmp_path / "secret")
-    source: Document = {"hostPath": {"path": str(tmp_path / "volume")}}
-    agent.write(mounting("escape", source, subPath="out"))
-    view = agent.wait("escape", waits("CreateContainerConfigError"))
-    assert 'failed to prepare subPath for volumeMount "data" of container "main"' in (
-        view.waiting_message()
-    )
-    assert str(tmp_path) not in view.waiting_message()
-    agent.remove("escape")
-    agent.wait_gone("escape")
-
-
-def test_mounts_propagate_as_asked(agent: Agent) -> None:
-    top = agent.root / "propagated"
-    top.mkdir()
-    subprocess.run(["mount", "--bind", str(top), str(top)], check=True)
-    subprocess.run(["mount", "--make-shared", str(top)], check=True)
-    try:
-        _propagate(agent, top)
-    finally:
-        subprocess.run(["umount", "--recursive", str(top)], check=True)
-
-
-def _propagate(agent: Agent, top: Path) -> None:
-    source: Document = {"hostPath": {"path": str(top)}}
-    at = {"name": "data", "mountPath": "/data"}
     agent.write(
-        mounting(
-            "both",
-            source,
-            container(
-                securityContext={"privileged": True},
-                volumeMounts=[{**at, "mountPropagation": "Bidirectional"}],
-            ),
-        ),
-        mounting("down", source, mountPropagation="HostToContainer"),
-        mounting("apart", source),
+        pod("never", container(volumeMounts=[mount("v", "/v")]), volumes=[{"name": "v", **volume}])
     )
-    for name in ("both", "down", "apart"):
-        agent.wait(name, ready)
-    agent.sh("both", "mkdir /data/m && mount -t tmpfs tmpfs /data/m && touch /data/m/x")
-    assert (top / "m/x").exists()
-    assert agent.sh("down", "ls /data/m").split() == ["x"]
-    assert agent.sh("apart", "ls /data/m").split() == []
-    agent.sh("both", "umount /data/m")
-    agent.remove("both", "down", "apart")
-    agent.wait_gone("both", "down", "apart")
-
-
-def test_logs_lie_where_a_kubelet_puts_them_with_their_links(agent: Agent) -> None:
-    agent.write(pod("logs", container("echo first; test -e /tmp/x; exit 1"),
-                    annotations={"crashloop.nodeagent.dev/initial": "0.2s"}))  # fmt: skip
-    view = agent.wait("logs", lambda v: v.restarts() >= 1 and v.state() != "running")
-    folder = agent.logs_dir / f"default_{view.name}_{view.uid}" / "main"
-    agent.until(lambda: (folder / "1.log").exists(), what="the second log")
-    assert (folder / "1.log").read_text().split()[1:] == ["stdout", "F", "first"]
-    view = agent.wait("logs", lambda v: bool(v.id_of("main")))
-    links = Path("/var/log/containers").glob(f"{view.name}_default_main-*.log")
-    assert {link.readlink().parent for link in links} == {folder}
-    agent.remove("logs")
-    agent.wait_gone("logs")
-    assert not folder.parent.exists()
+    view = agent.wait("never", lambda view: view.phase == "Failed")
+    assert words in view.message
+    agent.remove("never")
+    agent.wait_gone("never")
