@@ -58,6 +58,7 @@ from nodeagent.model.probes import ProbeRules
 from nodeagent.server.local import LocalApi
 from nodeagent.server.view import View
 from nodeagent.settings import Settings, node_version
+from nodeagent.upkeep import Upkeep
 
 log = structlog.get_logger()
 
@@ -259,7 +260,21 @@ class _Engine:
             "startup": startup.run,
             "api": api.run,
             "service": Service(Notifier(), self.workers).run,
+            **self._upkeep().components(),
         }
+
+    def _upkeep(self) -> Upkeep:
+        return Upkeep(
+            settings=self._settings,
+            threads=self._threads,
+            cri=self._cri,
+            state=self.state,
+            dirs=self._dirs,
+            driver=self._driver,
+            tools=self._tools,
+            workers=self.workers,
+            ready=self._ready,
+        )
 
     def _api(self) -> LocalApi:
         view = View(
