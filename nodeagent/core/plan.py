@@ -3,7 +3,6 @@
 import msgspec
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.broken_start import plan_removal
 from nodeagent.core.containers import Kind, each_container, find_container
 from nodeagent.core.hashing import spec_hash
 from nodeagent.core.plan_init import next_init
@@ -36,9 +35,6 @@ MIN_GRACE = 2.0  # what a container gets where its pod states no grace at all
 
 def plan_pod(memory: PodMemory, seen: ObservedPod, *, rules: NodeRules, now: float) -> Plan:
     """Compare what should be with what is; equal inputs give equal plans."""
-    removal = plan_removal(seen)
-    if removal is not None:
-        return removal
     if memory.ending is not None:
         return plan_teardown(memory, seen, now=now)
     if memory.restart_all > 0:

@@ -7,7 +7,7 @@ import msgspec
 import structlog
 
 from nodeagent.aio.bell import Bell
-from nodeagent.core.broken_start import without_broken_off
+from nodeagent.core.broken_start import free_attempts, without_broken_off
 from nodeagent.core.ending import deadline_of, ending_due
 from nodeagent.core.ends import event_of_exit, is_over, take_ends, without_plans
 from nodeagent.core.plan import plan_pod, with_wake
@@ -201,7 +201,8 @@ class PodWorker:
         return 0.0
 
     def _seen(self) -> ObservedPod:
-        return self._tools.state.observed(self._uid)
+        seen = self._tools.state.observed(self._uid)
+        return seen if self.memory.ending is not None else without_broken_off(seen)
 
     def _take_in(self, now: float) -> None:
         """Wish, images, probes and sight into the memory; the status anew; published if other."""
@@ -221,6 +222,7 @@ class PodWorker:
             images=dict(tools.pulls.of(self._uid)),
             health=dict(health),
             probes=tools.probing.memory(self._uid),
+            attempts=free_attempts(self.memory.attempts, tools.state.observed(self._uid)),
         )
         self.memory = with_restarts(with_counts(self.memory, seen), self._restarts)
         self._restarts = {}
