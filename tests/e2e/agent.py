@@ -32,8 +32,14 @@ CGROUPS = Path("/sys/fs/cgroup")
 class Agent:
     """One agent on one runtime; never two at once, for each ends pods that it does not know."""
 
-    def __init__(self, runtime: Runtime, *, own: Mapping[str, Any] | None = None) -> None:
-        """`own` is what AgentConfiguration is to say beside the defaults."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        kubelet: Mapping[str, Any] | None = None,
+        own: Mapping[str, Any] | None = None,
+    ) -> None:
+        """What KubeletConfiguration and AgentConfiguration are to say beside what tests need."""
         self.runtime = runtime
         self.root = runtime.agent_root
         self.manifests = self.root / "manifests"
@@ -50,6 +56,7 @@ class Agent:
             "containerRuntimeEndpoint": runtime.endpoint,
             "failSwapOn": False,
             "failCgroupV1": False,
+            **(kubelet or {}),
         }
         self.own: dict[str, Any] = {
             "apiVersion": "nodeagent.dev/v1alpha1",
@@ -297,9 +304,14 @@ def _is_ip(text: str) -> bool:
 
 
 @contextmanager
-def running_agent(runtime: Runtime, *, own: Mapping[str, Any] | None = None) -> Iterator[Agent]:
+def running_agent(
+    runtime: Runtime,
+    *,
+    kubelet: Mapping[str, Any] | None = None,
+    own: Mapping[str, Any] | None = None,
+) -> Iterator[Agent]:
     """An agent that runs; in the end its pods are drained, and neither trace nor bug is left."""
-    agent = Agent(runtime, own=own)
+    agent = Agent(runtime, kubelet=kubelet, own=own)
     agent.prepare()
     try:
         agent.start()

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from docs.samples.images.build import busybox_image
-from nodeagent.adapters.containerd import embedded
+from nodeagent.adapters.containerd import embedded, processes
 from nodeagent.adapters.containerd.config import ContainerdSettings
 from nodeagent.adapters.containerd.ctl import Ctr
 from nodeagent.adapters.containerd.findings import find_program, search_path
@@ -144,6 +144,7 @@ class Runtimes:
             network=f"{PREFIX}{number}",
             bridge=f"natest{number}",
             subnet=f"10.201.{number * 8}.0/21",
+            registries=root / "registries",
         )
         runtime = Runtime(name=name, number=number, settings=settings, images=(busybox_image(),))
         try:
@@ -157,11 +158,20 @@ class Runtimes:
 def clean_up(root: Path) -> None:
     """Remove what a session, maybe one that crashed, left in this folder and on the machine."""
     number = root.name.removeprefix(PREFIX)
+    for pid in agents_of(root):
+        processes.kill(pid)
     settings = ContainerdSettings(
         root=root, socket=root / "containerd.sock", network=root.name, bridge=f"natest{number}"
     )
     remove(settings, cgroup_roots=(root.name,))
     shutil.rmtree(root, ignore_errors=True)
+
+
+def agents_of(root: Path) -> list[int]:
+    """Agents whose own folder lies in this one."""
+    own = f"--root-dir={root}/"
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if any(w.startswith(own) for w in processes.command_line(pid))]
 
 
 def claim() -> tuple[int, Path, Callable[[], None]]:
