@@ -13,9 +13,12 @@ from nodeagent.adapters.host import proc
 from nodeagent.adapters.host.facts import read_facts
 from nodeagent.adapters.host.files import HostPodFiles
 from nodeagent.adapters.host.kernel_settings import apply_kernel_settings
+from nodeagent.adapters.host.marker import FileMarker
+from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.notify import Notifier
 from nodeagent.adapters.host.ooms import KernelOoms
 from nodeagent.adapters.host.records import PodRecords
+from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.probes.checks import ProbeChecks
 from nodeagent.adapters.probes.http import HttpHooks
 from nodeagent.adapters.probes.pressure import ProcPressure
@@ -27,15 +30,18 @@ from nodeagent.build import (
     Driver,
     HostReader,
     containerd_settings,
-    node_facts,
     local_data,
+    node_facts,
     pod_sources,
     volume_registry,
     with_endpoint,
 )
+from nodeagent.core.foresee import Present
 from nodeagent.core.rules import enforced_capacity
 from nodeagent.engine.configs import Configs
+from nodeagent.engine.drain import Drain
 from nodeagent.engine.execute import Tools
+from nodeagent.engine.foresight import Foresight
 from nodeagent.engine.gate import Gate
 from nodeagent.engine.hooks import Hooks
 from nodeagent.engine.journal import Journal, tell_problems
@@ -55,6 +61,7 @@ from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.node import PodDirs
 from nodeagent.model.probes import ProbeRules
+from nodeagent.server.deeds import Deeds
 from nodeagent.server.local import LocalApi
 from nodeagent.server.view import View
 from nodeagent.settings import Settings, node_version
@@ -119,6 +126,7 @@ class _Engine:
         self.clock, self.state, self.publisher = WallClock(), NodeState(), Publisher()
         self._dirs = PodDirs(root=root, logs=str(settings.paths.pod_logs))
         self._files = HostPodFiles(self._dirs, threads)
+        self._careful = CarefulFiles(threads, Kernel())
         self._records = PodRecords(root, threads)
         self._host = read_facts(root)
         self._driver = Driver(settings, threads)
@@ -167,6 +175,12 @@ class _Engine:
         self._tools = self._make_tools()
         self.sources: Sources | None = None
         self._problems: tuple[Problem, ...] = ()
+
+        self.drain = Drain(
+            want=self.state.want,
+            memories=self.workers.memories,
+            marker=FileMarker(settings.paths.socket.parent / "draining"),
+        )
 
     # --- what probing tells -----------------------------------------------------------------
 
@@ -259,6 +273,7 @@ class _Engine:
             "sources": self.sources.run,
             "startup": startup.run,
             "api": api.run,
+            "drain": self.drain.run,
             "service": Service(Notifier(), self.workers).run,
             **self._upkeep().components(),
         }
@@ -287,15 +302,39 @@ class _Engine:
             events=self.journal.events,
             memory=self.workers.memory,
         )
-        api = LocalApi(view, path=self._settings.paths.socket)
+        api = LocalApi(view, path=self._settings.paths.socket, deeds=self._deeds())
         self.publisher.listen(lambda _: api.notify())
         return api
+
+    def _deeds(self) -> Deeds:
+        foresight = Foresight(
+            images=self._cri.images, present=self._present, kind=self._careful.kind
+        )
+        return Deeds(
+            foresee=foresight.foresee,
+            restart=lambda uid, container: self.workers.restart(uid, container, self.clock.now()),
+            drain=self.drain.begin,
+            undrain=self.drain.undo,
+            drain_state=self.drain.state,
+            open_exec=lambda wish: self._cri.containers.open_exec(
+                wish.container, wish.command, stdin=wish.stdin, tty=wish.tty
+            ),
+        )
+
+    def _present(self) -> Present:
+        return Present(
+            memories=self.workers.memories(),
+            node=self.keeper.facts,
+            rules=self._driver.rules,
+            manifests=str(self._settings.paths.manifests or ""),
+            unsupported=self._tools.volumes.unsupported,
+        )
 
     def _take_wishes(
         self, desired: Mapping[PodUid, DesiredPod], problems: tuple[Problem, ...]
     ) -> None:
         self._tell_problems()
-        self.state.want(desired)
+        self.drain.take(desired)
 
     def _all_problems(self) -> tuple[Problem, ...]:
         return (*(self.sources.problems if self.sources else ()), *self.data.problems)

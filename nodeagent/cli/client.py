@@ -5,7 +5,7 @@ import http.client
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
@@ -101,11 +101,30 @@ class Client:
 
     def open(self, path: str, *, accept: str = "application/json", **query: str) -> Answer:
         """Ask. Refused for an error answer, Unreachable where nobody answers."""
-        connection = _Connection(self.path)
         wanted = {key: value for key, value in query.items() if value}
         target = path + (f"?{urlencode(wanted)}" if wanted else "")
+        return self._request("GET", target, accept=accept)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> Any:
+        """Ask for something to be done; the answer, decoded. Errors as those of `open`."""
+        target = path + (f"?{urlencode(query)}" if query else "")
+        raw = b"" if body is None else msgspec.json.encode(body)
+        with self._request(method, target, body=raw) as answer:
+            return msgspec.json.decode(answer.read())
+
+    def _request(
+        self, method: str, target: str, *, accept: str = "application/json", body: bytes = b""
+    ) -> Answer:
+        connection = _Connection(self.path)
         try:
-            connection.request("GET", target, headers={"Accept": accept})
+            connection.request(method, target, body=body or None, headers={"Accept": accept})
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -173,6 +192,11 @@ def pod_path(pod: PodName, *more: str) -> str:
     """The REST path of a pod or of something below it."""
     parts = ("/api/v1/namespaces", quote(pod.namespace), "pods", quote(pod.name), *more)
     return "/".join(parts)
+
+
+def own_path(pod: PodName, what: str) -> str:
+    """The agent's own path about a pod: why, restart, exec."""
+    return f"/nodeagent/v1/namespaces/{quote(pod.namespace)}/pods/{quote(pod.name)}/{what}"
 
 
 def _refusal(code: int, body: bytes) -> Refused:

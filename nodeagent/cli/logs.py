@@ -53,7 +53,7 @@ def logs(pod: str, namespace: str, container: str, socket: str, **narrow: Unpack
     query = _query(narrow)
     client = Client(socket)
     found = client.find_pod(pod, namespace=namespace)
-    query["container"] = container or _pick(client.json(pod_path(found)))
+    query["container"] = container or pick_container(client.json(pod_path(found)))
     with client.open(pod_path(found, "log"), **query) as answer:
         answer.wait_for_ever()
         for piece in answer.pieces():
@@ -73,7 +73,7 @@ def _query(narrow: Narrow) -> dict[str, str]:
     }
 
 
-def _pick(pod: dict[str, dict[str, object]]) -> str:
+def pick_container(pod: dict[str, dict[str, object]]) -> str:
     """The container the pod names as its default, or the first; several are told."""
     spec, metadata = pod["spec"], pod["metadata"]
     listed = [spec.get(key) or [] for key in ("containers", "initContainers")]

@@ -2,11 +2,10 @@
 
 import datetime as dt
 from typing import Any
-from urllib.parse import quote
 
 import click
 
-from nodeagent.cli.client import Client, PodName, asks_agent
+from nodeagent.cli.client import Client, PodName, asks_agent, own_path
 from nodeagent.cli.output import EXIT_CODES, colour_of, paint, print_document
 
 
@@ -43,7 +42,7 @@ def why(pod: str, form: str, namespace: str, socket: str) -> None:
 
 def why_path(pod: PodName) -> str:
     """Where the agent explains a pod."""
-    return f"/nodeagent/v1/namespaces/{quote(pod.namespace)}/pods/{quote(pod.name)}/why"
+    return own_path(pod, "why")
 
 
 def summary(story: dict[str, Any]) -> list[str]:

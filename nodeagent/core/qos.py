@@ -10,6 +10,7 @@ from nodeagent.core.quantity import amount
 
 SYSTEM_CRITICAL_PRIORITY: Final = 2_000_000_000
 NODE_CRITICAL: Final = "system-node-critical"
+CLUSTER_CRITICAL: Final = "system-cluster-critical"
 CONFIG_SOURCE: Final = "kubernetes.io/config.source"
 CONFIG_MIRROR: Final = "kubernetes.io/config.mirror"
 GUARANTEED_OOM: Final = -997
@@ -55,6 +56,12 @@ def is_critical(pod: v1.Pod) -> bool:
     if is_static(pod) or CONFIG_MIRROR in _annotations(pod):
         return True
     return _priority(pod) >= SYSTEM_CRITICAL_PRIORITY
+
+
+def has_system_priority(pod: v1.Pod) -> bool:
+    """Whether the pod is of a system priority class, by name too: no API server resolved it."""
+    named = pod.spec.priorityClassName if pod.spec else None
+    return named in (NODE_CRITICAL, CLUSTER_CRITICAL) or _priority(pod) >= SYSTEM_CRITICAL_PRIORITY
 
 
 def is_node_critical(pod: v1.Pod) -> bool:

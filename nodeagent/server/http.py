@@ -18,6 +18,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from nodeagent.aio.threads import Threads
 from nodeagent.logs import get_logger
 from nodeagent.server import documents
+from nodeagent.server.deeds import Deeds
 from nodeagent.server.explained import explain_pod, problems_of
 from nodeagent.server.feed import Feed, wait_for
 from nodeagent.server.kinds import Kind, Scope
@@ -49,8 +50,10 @@ class Shared:
         feed: Feed,
         threads: Threads,
         allowed: Callable[[int], bool],
+        deeds: Deeds | None = None,
     ) -> None:
         self.view, self.kinds, self.feed = view, kinds, feed
+        self.deeds = deeds
         self.threads, self.allowed = threads, allowed
 
 
@@ -296,6 +299,8 @@ KIND, NS, NAME = "(?P<plural>[a-z]+)", "(?P<namespace>[^/]+)", "(?P<name>[^/]+)"
 
 def routes(shared: Shared) -> tornado.web.Application:
     """All paths of the local API."""
+    from nodeagent.server import acts  # late: it builds on the handlers here
+
     given: dict[str, Any] = {"shared": shared}
     kinds = tuple(shared.kinds.values())
 
@@ -316,6 +321,10 @@ def routes(shared: Shared) -> tornado.web.Application:
             (rf"/api/v1/{KIND}", Objects, given),
             (r"/nodeagent/v1/problems", Problems, given),
             (rf"/nodeagent/v1/namespaces/{NS}/pods/{NAME}/why", Why, given),
+            (rf"/nodeagent/v1/namespaces/{NS}/pods/{NAME}/restart", acts.Restart, given),
+            (rf"/nodeagent/v1/namespaces/{NS}/pods/{NAME}/exec", acts.Exec, given),
+            (r"/nodeagent/v1/plan", acts.Plan, given),
+            (r"/nodeagent/v1/drain", acts.Drain, given),
         ],
         default_handler_class=Missing,
         default_handler_args=given,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError
+from nodeagent.server.deeds import Deeds
 from nodeagent.server.feed import Feed
 from nodeagent.server.view import View
 
@@ -20,9 +21,14 @@ class LocalApi:
     """Serves the view on a unix socket that only root and the agent's own user may use."""
 
     def __init__(
-        self, view: View, *, path: Path, allowed_uids: frozenset[int] | None = None
+        self,
+        view: View,
+        *,
+        path: Path,
+        deeds: Deeds | None = None,
+        allowed_uids: frozenset[int] | None = None,
     ) -> None:
-        self._view, self._path = view, path
+        self._view, self._path, self._deeds = view, path, deeds
         self._allowed = frozenset((0, os.geteuid())) if allowed_uids is None else allowed_uids
         self._feed = Feed()
         self.ready = asyncio.Event()
@@ -52,6 +58,7 @@ class LocalApi:
             feed=self._feed,
             threads=threads,
             allowed=lambda uid: uid in self._allowed,
+            deeds=self._deeds,
         )
         server = HTTPServer(
             routes(shared),

@@ -76,6 +76,20 @@ class CriContainers:
                 raise
         return ExecResult(exit_code=answer.exit_code, stdout=answer.stdout, stderr=answer.stderr)
 
+    async def open_exec(
+        self, container: ContainerId, command: tuple[str, ...], *, stdin: bool, tty: bool
+    ) -> str:
+        """Prepare a command; the URL of its streams, which waits about a minute for one caller.
+
+        With `tty` there is no stderr of its own.
+        """
+        request = pb.ExecRequest(
+            container_id=container, cmd=command, tty=tty, stdin=stdin, stdout=True, stderr=not tty
+        )
+        with translated("Exec", container):
+            answer = await self._calls.exec(request, timeout=self._timeout)
+        return str(answer.url)
+
     async def update_resources(self, container: ContainerId, resources: Resources) -> None:
         """Change cgroup values of a running container."""
         request = pb.UpdateContainerResourcesRequest(
