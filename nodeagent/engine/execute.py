@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import msgspec
+import structlog
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind, field_path, find_container
@@ -23,7 +24,7 @@ from nodeagent.engine.ports import (
 )
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.stops import Stopper
-from nodeagent.errors import AgentError, CriError, Retry
+from nodeagent.errors import AgentError, CriError, CriUnavailable, Retry
 from nodeagent.model.actions import (
     Action,
     CreateSandbox,
@@ -44,7 +45,13 @@ from nodeagent.model.launch import VolumePlace
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.observed import ObservedPod
 
-RANK_SANDBOX, RANK_CONTAINER = 1, 0  # a pod that has begun is finished before another begins
+log = structlog.get_logger()
+
+RANK_CONTAINER, RANK_SANDBOX, RANK_REMOVAL = (
+    0,
+    1,
+    2,
+)  # a pod that has begun is finished before another begins
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +98,7 @@ class Executor:
             case EnsureImage():
                 return self._ensure_image(action, memory)
             case CreateSandbox():
-                return await self._create_sandbox(action, memory)
+                return await self._create_sandbox(action, memory, seen)
             case StartContainer():
                 return await self._start_container(action, memory, seen)
             case StopContainers():
@@ -104,7 +111,8 @@ class Executor:
             case StopSandbox():
                 return await self._stop_sandbox(action.id, memory, seen)
             case RemoveSandbox():
-                await self._tools.sandboxes.remove_sandbox(action.id)
+                async with self._tools.gate.hold(rank=RANK_REMOVAL):
+                    await self._tools.sandboxes.remove_sandbox(action.id)
                 self._tools.observer.forget(memory.pod.uid, (action.id,))
             case RemoveContainer():
                 await self._remove_container(action, memory, seen)
@@ -125,7 +133,11 @@ class Executor:
 
     async def _prepare(self, memory: PodMemory) -> PodMemory:
         tools, pod = self._tools, memory.pod
-        await tools.files.make_pod_dirs(pod.uid, tools.configs.log_directory(pod))
+        try:
+            await tools.files.make_pod_dirs(pod.uid, tools.configs.log_directory(pod))
+        except AgentError as error:
+            self._event(memory, "Failed", f"error making pod data directories: {error}")
+            raise
         await self._make_cgroup(memory)
         try:
             self._places = await tools.volumes.set_up(pod)
@@ -164,16 +176,22 @@ class Executor:
         self._tools.pulls.ask(memory.pod, kind, container, attempt=action.attempt)
         return memory
 
-    async def _create_sandbox(self, action: CreateSandbox, memory: PodMemory) -> PodMemory:
+    async def _create_sandbox(
+        self, action: CreateSandbox, memory: PodMemory, seen: ObservedPod
+    ) -> PodMemory:
         tools, pod = self._tools, memory.pod
+        self._check_network(memory)
+        if seen.sandboxes:
+            text = "Pod sandbox changed, it will be killed and re-created."
+            self._event(memory, "SandboxChanged", text, EventType.NORMAL)
         for warning in tools.configs.dns_warnings(memory.pod):
             self._event(memory, warning.reason, warning.message)
-        config = tools.configs.sandbox(memory, attempt=action.attempt, places=self._places)
         try:
+            config = tools.configs.sandbox(memory, attempt=action.attempt, places=self._places)
             async with tools.gate.hold(rank=RANK_SANDBOX):
                 sandbox = await tools.sandboxes.create_sandbox(config)
                 await tools.observer.look_sandbox(pod.uid, sandbox)
-        except CriError as error:
+        except AgentError as error:
             self._event(
                 memory, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error.detail}"
             )
@@ -181,6 +199,17 @@ class Executor:
         return msgspec.structs.replace(
             memory, sandbox_attempt=max(memory.sandbox_attempt, action.attempt + 1)
         )
+
+    def _check_network(self, memory: PodMemory) -> None:
+        """A pod with a network of its own waits until the runtime can give it one."""
+        trouble = self._tools.configs.node.network_trouble
+        if trouble and not memory.pod.spec.hostNetwork:
+            self._event(memory, "NetworkNotReady", f"network is not ready: {trouble}")
+            raise CriUnavailable(
+                op="make sandbox of",
+                target=memory.pod.key,
+                detail=f"network is not ready: {trouble}",
+            )
 
     async def _start_container(
         self, action: StartContainer, memory: PodMemory, seen: ObservedPod
@@ -192,8 +221,15 @@ class Executor:
             id_ = action.adopt or await self._create(action, kind, container, memory, seen)
             await self._start(id_, kind, container, memory)
             await self._tools.observer.look_container(memory.pod.uid, id_)
-        await self._tools.configs.link_log(memory.pod, container.name, id_, action.restart_count)
+        await self._link_log(memory, container.name, id_, action.restart_count)
         return memory
+
+    async def _link_log(self, memory: PodMemory, name: str, id_: ContainerId, count: int) -> None:
+        """The container runs, whether or not there is a link to its log."""
+        try:
+            await self._tools.configs.link_log(memory.pod, name, id_, count)
+        except AgentError as error:
+            log.warning("no link to a log", pod=memory.pod.key, container=name, error=str(error))
 
     async def _create(
         self,
@@ -261,7 +297,8 @@ class Executor:
     async def _stop_sandbox(
         self, sandbox: SandboxId, memory: PodMemory, seen: ObservedPod
     ) -> PodMemory:
-        await self._tools.sandboxes.stop_sandbox(sandbox)
+        async with self._tools.gate.hold(rank=RANK_SANDBOX):
+            await self._tools.sandboxes.stop_sandbox(sandbox)
         await self._tools.observer.look_sandbox(memory.pod.uid, sandbox)
         known = {box.id for box in seen.sandboxes}
         stopped = (*(s for s in memory.stopped_sandboxes if s in known and s != sandbox), sandbox)
@@ -294,10 +331,12 @@ class Executor:
 
     # --- events -----------------------------------------------------------------------------
 
-    def _event(self, memory: PodMemory, reason: str, message: str) -> None:
+    def _event(
+        self, memory: PodMemory, reason: str, message: str, type_: EventType = EventType.WARNING
+    ) -> None:
         pod = memory.pod
         subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid)
-        self._tools.recorder.event(subject, EventType.WARNING, reason, message)
+        self._tools.recorder.event(subject, type_, reason, message)
 
     def _container_event(
         self, memory: PodMemory, kind: Kind, name: str, reason: str, message: str

@@ -65,6 +65,9 @@ class NodeKeeper:
 
     def _tell(self, health: RuntimeHealth) -> None:
         before, self.health = self.health, health
+        trouble = health.network_message or "the runtime does not say why"
+        well = health.network_ready or not health.runtime_ready
+        self.facts = msgspec.structs.replace(self.facts, network_trouble="" if well else trouble)
         if health.runtime_ready and health.network_ready:
             log.info(
                 "container runtime is ready", runtime=self.info.name, version=self.info.version

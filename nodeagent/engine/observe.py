@@ -350,6 +350,14 @@ class Observer:
         return msgspec.structs.replace(seen, message=message, oom=oom)
 
     async def _termination_text(self, seen: SeenContainer) -> str:
+        """What the container left to say; nothing where that cannot be read, for it has ended."""
+        try:
+            return await self._read_text(seen)
+        except AgentError as error:
+            log.warning("termination message lost", container=seen.id, error=str(error))
+            return ""
+
+    async def _read_text(self, seen: SeenContainer) -> str:
         text = ""
         if seen.message_host_path:
             text = await self._files.read_message(seen.message_host_path, limit=MESSAGE_LIMIT)

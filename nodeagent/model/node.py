@@ -17,6 +17,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     cgroup_v2: bool = False
     runtime_name: str = "containerd"
     runtime_handlers: tuple[str, ...] = ("",)
+    network_trouble: str = ""  # why the runtime cannot give pods a network now
     runtime_features: dict[str, tuple[str, ...]] = {}
     supplemental_groups_policy: bool = False
     runtime_classes: dict[str, str] = {}  # name -> handler

@@ -64,8 +64,12 @@ class FakeFiles:
         self.messages: dict[str, str] = {}
         self.removed_logs: list[str] = []
         self.log_counts: dict[str, int] = {}
+        self.full = False  # the disk takes no more
+        self.unreadable = False  # messages cannot be read
 
     async def make_pod_dirs(self, uid: PodUid, log_directory: str) -> None:
+        if self.full:
+            raise HostError(op="make pod folders", target=uid, detail="no space left")
         self.pods.add(uid)
 
     async def make_container_files(
@@ -80,9 +84,13 @@ class FakeFiles:
     async def link_log(
         self, *, name: str, namespace: str, container: str, container_id: str, target: str
     ) -> None:
+        if self.full:
+            raise HostError(op="link log", target=target, detail="no space left")
         self.links[container_id] = target
 
     async def read_message(self, path: str, *, limit: int) -> str:
+        if self.unreadable:
+            raise HostError(op="read termination message", target=path, detail="I/O error")
         return self.messages.get(path, "")[-limit:]
 
     async def read_log_tail(self, path: str, *, lines: int, limit: int) -> str:

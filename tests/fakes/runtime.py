@@ -44,6 +44,7 @@ class FakeRuntime:
         self.containers: dict[ContainerId, tuple[ContainerConfig, SeenContainer]] = {}
         self.images: dict[str, SeenImage] = {"docker.io/library/busybox:1": _image("busybox:1")}
         self.registry: set[str] = set()
+        self.network_trouble = ""  # why it can give pods no network
         self.pull_takes = 0.2
         self.ignores_term: set[str] = set()
         self.fail: dict[str, Callable[[str], bool]] = {}
@@ -64,7 +65,8 @@ class FakeRuntime:
 
     async def health(self) -> RuntimeHealth:
         await self._called("health", "")
-        return RuntimeHealth(runtime_ready=True, network_ready=True)
+        trouble = self.network_trouble
+        return RuntimeHealth(runtime_ready=True, network_ready=not trouble, network_message=trouble)
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         queue: asyncio.Queue[RuntimeEvent] = asyncio.Queue()
@@ -238,6 +240,7 @@ class FakeRuntime:
                 image_ref=config.image_ref,
                 spec_hash=config.annotations["io.kubernetes.container.hash"],
                 log_path=config.log_path,
+                message_host_path=_message_file(config),
             ),
         )
         self._ended[id_] = asyncio.Event()
@@ -362,3 +365,9 @@ class FakeRuntime:
 
 def _image(name: str) -> SeenImage:
     return SeenImage(ref=ImageRef(f"sha256:{name}"), tags=(name,), size_bytes=1000)
+
+
+def _message_file(config: ContainerConfig) -> str:
+    """Where the container's termination message is on the host, "" if it has none."""
+    inside = config.annotations.get("io.kubernetes.container.terminationMessagePath")
+    return next((m.host_path for m in config.mounts if m.container_path == inside), "")
