@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeagent.adapters.cri.connect import open_cri
+from nodeagent.errors import CriUnavailable
 from tests.bench.agent import Agent, Usage, first_call
 from tests.bench.bare import bare_many, bare_restart, bare_single, remove_all
 from tests.bench.watch import TaskWatch
@@ -147,9 +148,12 @@ def _empty(agent: Agent, runtime: Runtime) -> None:
 
 async def _count(runtime: Runtime) -> int:
     """Sandboxes that still run; a kubelet leaves dead ones for its collector."""
-    async with open_cri(runtime.endpoint) as cri:
-        pods = await cri.sight.list_pods()
-        return sum(box.ready for pod in pods for box in pod.sandboxes)
+    try:
+        async with open_cri(runtime.endpoint) as cri:
+            pods = await cri.sight.list_pods()
+    except CriUnavailable:  # it is busy removing
+        return 1
+    return sum(box.ready for pod in pods for box in pod.sandboxes)
 
 
 async def _clear(runtime: Runtime) -> None:
