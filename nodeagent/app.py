@@ -139,6 +139,7 @@ class _Engine:
             state=self.state,
             files=self._files,
             ooms=KernelOoms(threads),
+            audit_period=settings.agent.audit_period,
         )
         self._ready = asyncio.Event()
         self.workers = Workers(

@@ -41,10 +41,17 @@ class Observer:
     """
 
     def __init__(
-        self, *, runtime: Runtime, sight: Sight, state: NodeState, files: PodFiles, ooms: OomLog
+        self,
+        *,
+        runtime: Runtime,
+        sight: Sight,
+        state: NodeState,
+        files: PodFiles,
+        ooms: OomLog,
+        audit_period: float = AUDIT_PERIOD,
     ) -> None:
         self._runtime, self._sight, self._state, self._files = runtime, sight, state, files
-        self._ooms = ooms
+        self._ooms, self._audit_period = ooms, audit_period
         self._ticket = 0
         self._applied: dict[str, int] = {}  # container or sandbox id -> ticket of its last look
         self._owner: dict[str, PodUid] = {}
@@ -233,7 +240,7 @@ class Observer:
 
     def _audit_pause(self) -> float:
         if self._has_events:
-            return AUDIT_PERIOD
+            return self._audit_period
         return min(POLL_FASTEST * 1.5**self._polls_quiet, POLL_SLOWEST)
 
     async def audit(self) -> int:
