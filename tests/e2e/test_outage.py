@@ -147,6 +147,9 @@ def test_a_shim_that_is_killed_costs_one_restart(agent: Agent) -> None:
 def test_a_pod_that_was_made_behind_the_agents_back_is_removed(
     agent: Agent, tmp_path: Path
 ) -> None:
+    agent.own["auditPeriod"] = "1s"  # the events of 1.6 tell of ends only
+    agent.configure()
+    agent.restart()
     agent.write(pod("mine"))
     agent.wait("mine", ready)
     uid = "11111111-2222-3333-4444-555555555555"
