@@ -72,7 +72,6 @@ def _misfit(
     labels_fit = chosen or selects(wish.selector, volume.labels)
     own_class, wished_class = spec.storageClassName or "", wish.storageClassName or ""
     checks = (
-        (taken.get(volume.name, _key(claim)) != _key(claim), "is bound to another claim"),
         (
             reserved is not None
             and (reserved.namespace or "default", reserved.name) != (claim.namespace, claim.name),
@@ -86,6 +85,7 @@ def _misfit(
             f'is of the storage class "{own_class}", not "{wished_class}"',
         ),
         (not labels_fit, "does not match the selector"),
+        (taken.get(volume.name, _key(claim)) != _key(claim), "is bound to another claim"),
     )
     return next((why for wrong, why in checks if wrong), "")
 

@@ -32,7 +32,7 @@ _SLOW = frozenset(
 )
 _MNT_FORCE_DETACH = 1 | 2
 _UMOUNT_NOFOLLOW = 8
-_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _PACKAGES = {"nfs": "nfs-common (Debian) or nfs-utils"}
 _NOWHERE = asyncio.subprocess.DEVNULL
 _LINKS = 40  # as the kernel: more in one path mean a loop
@@ -58,7 +58,8 @@ class CarefulFiles:
     """Looks at, makes and unmounts paths that may be on a dead file system.
 
     `deadline` is in seconds. HostError says so where a call did not come back in time; the next
-    one on that path fails at once for as long as the process that hangs there lives.
+    one on that path fails at once for as long as the process that hangs there lives. `programs`
+    are the folders, as in PATH, of mount(8) and its helpers.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class CarefulFiles:
         kernel: Kernel,
         *,
         deadline: float = 30.0,
+        programs: str = PROGRAMS,
         mountinfo: str = "/proc/self/mountinfo",
     ) -> None:
         self._threads = threads
         self._kernel = kernel
         self._deadline = deadline
+        self._programs = programs
         self._mountinfo = mountinfo
         self._hanging: dict[_Order, tuple[asyncio.subprocess.Process, float]] = {}
 
@@ -108,7 +111,7 @@ class CarefulFiles:
             return
         detail = " ".join(output.decode(errors="replace").split())
         helper = f"mount.{fstype}"
-        if shutil.which(helper, path=_PATH) is None:
+        if shutil.which(helper, path=self._programs) is None:
             package = _PACKAGES.get(fstype, "a package")
             detail = f"{detail} (there is no {helper} on this node: install {package})"
         raise HostError(op=f"mount {fstype}", target=source, detail=detail)
@@ -163,7 +166,7 @@ class CarefulFiles:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT if order.call == "mount" else _NOWHERE,
-            env={"PATH": _PATH, "LC_ALL": "C"},
+            env={"PATH": self._programs, "LC_ALL": "C"},
             start_new_session=True,
         )
         try:

@@ -126,10 +126,10 @@ async def test_volumes_of_init_containers_are_made(world: World) -> None:
 
 
 async def test_a_kind_without_plugin_is_named(world: World) -> None:
-    secret = v1.Volume(name="s", secret=v1.SecretVolumeSource(secretName="x"))
-    pod = a_pod(empty("data"), secret)
-    assert world.volumes.unsupported(pod) == 'volume "s": kind "secret" is not supported yet'
-    with pytest.raises(NotSupported, match=r'volume "s": kind "secret" is not supported yet'):
+    disk = v1.Volume(name="s", iscsi=v1.ISCSIVolumeSource(iqn="i", lun=0, targetPortal="t"))
+    pod = a_pod(empty("data"), disk)
+    assert world.volumes.unsupported(pod) == 'volume "s": kind "iscsi" is not supported yet'
+    with pytest.raises(NotSupported, match=r'volume "s": kind "iscsi" is not supported yet'):
         await world.volumes.set_up(pod)
     assert world.volumes.unsupported(a_pod(v1.Volume(name="n"))) == (
         'volume "n": it names no kind of volume'

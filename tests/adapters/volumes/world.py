@@ -10,13 +10,23 @@ from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
 from nodeagent.adapters.host.mounts import Kernel, mounts_below
-from nodeagent.adapters.host.stuck import CarefulFiles
+from nodeagent.adapters.host.stuck import PROGRAMS, CarefulFiles
+from nodeagent.adapters.volumes.claim import ClaimVolume
+from nodeagent.adapters.volumes.config_map import ConfigMapVolume
+from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
 from nodeagent.adapters.volumes.host_path import HostPath
+from nodeagent.adapters.volumes.local import LocalVolume
+from nodeagent.adapters.volumes.nfs import NfsVolume
+from nodeagent.adapters.volumes.projected import Part, ProjectedVolume
 from nodeagent.adapters.volumes.registry import VolumeRegistry
+from nodeagent.adapters.volumes.secret import SecretVolume
+from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.threads import Threads
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import PodUid
+from tests.fakes.host import FakeData
+from tests.fakes.pods import NODE
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 UID = PodUid("0f1e-22")
@@ -63,14 +73,30 @@ class World:
         self.top = top
         self.kernel = Mortal()
         self.node_memory = 512 * MIB
-        self.files = CarefulFiles(threads, self.kernel)
+        self.files = CarefulFiles(threads, self.kernel, programs=f"{top}/bin:{PROGRAMS}")
+        self.data = FakeData()
+        self.facts = NODE
+        self.parts: dict[str, Part] = {}
+        written = Written(self.kernel, self.files, threads, node_memory=lambda: self.node_memory)
+        host_path = HostPath(self.files)
+        nfs = NfsVolume(self.kernel, self.files, threads)
+        local = LocalVolume(self.kernel, self.files, threads)
         self.volumes = VolumeRegistry(
             f"{top}/root",
             [
                 EmptyDir(
                     self.kernel, self.files, threads, node_memory=lambda: self.node_memory
                 ),
-                HostPath(self.files),
+                host_path,
+                ConfigMapVolume(self.data, written),
+                SecretVolume(self.data, written),
+                DownwardVolume(written, node=lambda: self.facts),
+                ProjectedVolume(self.data, written, node=lambda: self.facts, parts=self.parts),
+                ClaimVolume(
+                    self.data, (host_path, local, nfs), root=f"{top}/root", node=lambda: self.facts
+                ),
+                nfs,
+                local,
             ],
             kernel=self.kernel,
             files=self.files,

@@ -1,0 +1,193 @@
+"""Claims and what they are bound to: hostPath, local and nfs volumes, folders and devices."""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+from lightkube.models import core_v1 as v1
+
+from nodeagent.adapters.host.stuck import PROGRAMS
+from nodeagent.errors import MountFailed, NotSupported, SourceMissing
+from nodeagent.model.data import Claim, PersistentVolume
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.launch import VolumePlace
+from tests.adapters.volumes.world import UID, World, a_pod, needs_root
+
+pytestmark = needs_root
+
+
+def claimed(*, read_only: bool | None = None, device: bool = False) -> DesiredPod:
+    source = v1.PersistentVolumeClaimVolumeSource(claimName="disk", readOnly=read_only)
+    pod = a_pod(v1.Volume(name="p", persistentVolumeClaim=source))
+    if not device:
+        return pod
+    devices = [v1.VolumeDevice(name="p", devicePath="/dev/p")]
+    container = msgspec.structs.replace(
+        pod.spec.containers[0], volumeMounts=None, volumeDevices=devices
+    )
+    spec = msgspec.structs.replace(pod.spec, containers=[container])
+    return msgspec.structs.replace(pod, pod=msgspec.structs.replace(pod.pod, spec=spec))
+
+
+def bind(world: World, spec: v1.PersistentVolumeSpec, **annotations: str) -> None:
+    """The claim "disk" is bound to a volume of this spec."""
+    world.data.put(PersistentVolume(name="pv0", spec=spec, annotations=annotations))
+    claim = v1.PersistentVolumeClaimSpec()
+    world.data.put(Claim(namespace="default", name="disk", spec=claim, volume="pv0"))
+
+
+def local(path: Path | str, **more: object) -> v1.PersistentVolumeSpec:
+    return v1.PersistentVolumeSpec(local=v1.LocalVolumeSource(path=str(path)), **more)  # type: ignore[arg-type]
+
+
+async def test_a_claim_that_is_absent_or_not_bound_is_named_with_the_reason(world: World) -> None:
+    with pytest.raises(SourceMissing, match='persistentvolumeclaim "disk" not found'):
+        await world.volumes.set_up(claimed())
+    spec = v1.PersistentVolumeClaimSpec()
+    world.data.put(Claim(namespace="default", name="disk", spec=spec, why="too small"))
+    with pytest.raises(SourceMissing, match=r"PVC default/disk: PVC is not bound: too small"):
+        await world.volumes.set_up(claimed())
+
+
+async def test_a_local_folder_is_bound_into_the_pod_and_keeps_its_files(world: World) -> None:
+    disk = world.top / "disk"
+    disk.mkdir()
+    (disk / "file").write_text("keep")
+    bind(world, local(disk), **{"pv.beta.kubernetes.io/gid": "77"})
+    for _ in range(2):
+        places = await world.volumes.set_up(claimed())
+    place = world.pod_folder / "volumes/kubernetes.io~local-volume/pv0"
+    assert places == {"p": VolumePlace(host_path=str(place), relabel=True, gid=77)}
+    assert world.mounts() == [str(place)]
+    assert (place / "file").read_text() == "keep"
+    for _ in range(2):
+        await world.volumes.tear_down(UID)
+    assert world.mounts() == []
+    assert (disk / "file").read_text() == "keep"
+    assert not (world.pod_folder / "volumes").exists()
+
+
+async def test_a_local_folder_is_given_to_the_pods_group(world: World) -> None:
+    disk = world.top / "disk"
+    disk.mkdir()
+    (disk / "file").touch()
+    bind(world, local(disk))
+    pod = claimed()
+    spec = msgspec.structs.replace(pod.spec, securityContext=v1.PodSecurityContext(fsGroup=4321))
+    pod = msgspec.structs.replace(pod, pod=msgspec.structs.replace(pod.pod, spec=spec))
+    await world.volumes.set_up(pod)
+    assert ((disk / "file").stat().st_gid, disk.stat().st_gid) == (4321, 4321)
+    assert disk.stat().st_mode & stat.S_ISGID
+
+
+async def test_a_host_path_volume_is_checked_and_mounted_as_it_is(world: World) -> None:
+    source = v1.HostPathVolumeSource(path=str(world.top), type="Directory")
+    bind(world, v1.PersistentVolumeSpec(hostPath=source))
+    places = await world.volumes.set_up(claimed(read_only=True))
+    assert places == {"p": VolumePlace(host_path=str(world.top), read_only=True)}
+    bind(world, v1.PersistentVolumeSpec(hostPath=v1.HostPathVolumeSource(path="/x", type="File")))
+    with pytest.raises(MountFailed, match='volume "p": hostPath type check failed'):
+        await world.volumes.set_up(claimed())
+
+
+@pytest.mark.parametrize("kind", ["local", "hostPath"])
+async def test_a_block_volume_is_handed_over_as_a_device(world: World, kind: str) -> None:
+    device = world.top / "device"
+    os.mknod(device, stat.S_IFBLK | 0o600, os.makedev(7, 200))
+    source = v1.HostPathVolumeSource(path=str(device))
+    spec = (
+        local(device, volumeMode="Block")
+        if kind == "local"
+        else v1.PersistentVolumeSpec(hostPath=source, volumeMode="Block")
+    )
+    bind(world, spec)
+    places = await world.volumes.set_up(claimed(device=True, read_only=True))
+    assert places == {"p": VolumePlace(host_path=str(device), read_only=True, device=True)}
+    with pytest.raises(MountFailed, match="has volumeMode Block, but is specified in volumeMounts"):
+        await world.volumes.set_up(claimed())
+    device.unlink()
+    device.touch()
+    with pytest.raises(MountFailed, match="block device"):
+        await world.volumes.set_up(claimed(device=True))
+
+
+async def test_a_folder_is_no_device_and_a_bare_device_no_folder(world: World) -> None:
+    bind(world, local(world.top))
+    with pytest.raises(MountFailed, match="Filesystem, but is specified in volumeDevices"):
+        await world.volumes.set_up(claimed(device=True))
+    device = world.top / "device"
+    os.mknod(device, stat.S_IFBLK | 0o600, os.makedev(7, 200))
+    bind(world, local(device))
+    with pytest.raises(MountFailed, match="format and mount it on the node"):
+        await world.volumes.set_up(claimed())
+    bind(world, local(world.top / "absent"))
+    with pytest.raises(MountFailed, match="needs to be a directory, nothing is there"):
+        await world.volumes.set_up(claimed())
+
+
+async def test_a_volume_for_another_node_is_refused(world: World) -> None:
+    term = v1.NodeSelectorTerm(
+        matchExpressions=[
+            v1.NodeSelectorRequirement(
+                key="kubernetes.io/hostname", operator="In", values=["other"]
+            )
+        ]
+    )
+    affinity = v1.VolumeNodeAffinity(required=v1.NodeSelector(nodeSelectorTerms=[term]))
+    bind(world, local(world.top, nodeAffinity=affinity))
+    with pytest.raises(MountFailed, match=r'"pv0" is not for this node \(nodeAffinity\)'):
+        await world.volumes.set_up(claimed())
+
+
+async def test_a_kind_of_volume_without_plugin_is_named(world: World) -> None:
+    bind(
+        world,
+        v1.PersistentVolumeSpec(csi=v1.CSIPersistentVolumeSource(driver="d", volumeHandle="h")),
+    )
+    with pytest.raises(NotSupported, match='PersistentVolume "pv0" is of a kind'):
+        await world.volumes.set_up(claimed())
+
+
+@pytest.fixture
+def mount_program(tmp_path: Path) -> Path:
+    """Stands for mount(8): notes its words, and mounts a tmpfs instead of a server's folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "mount"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {folder}/words\n'
+        'for last; do :; done\nexec /bin/mount -t tmpfs none "$last"\n'
+    )
+    program.chmod(0o755)
+    return folder
+
+
+async def test_nfs_is_mounted_by_mount_once_with_its_options(
+    world: World, mount_program: Path
+) -> None:
+    source = v1.NFSVolumeSource(server="192.0.2.9", path="/export")
+    bind(world, v1.PersistentVolumeSpec(nfs=source, mountOptions=["nfsvers=4.1", "hard"]))
+    for _ in range(2):
+        places = await world.volumes.set_up(claimed(read_only=True))
+    place = world.pod_folder / "volumes/kubernetes.io~nfs/pv0"
+    assert places == {"p": VolumePlace(host_path=str(place), read_only=True)}
+    said = (mount_program / "words").read_text()
+    assert said == f"-t nfs -o ro,nfsvers=4.1,hard -- 192.0.2.9:/export {place}\n"
+    (place / "of-the-server").touch()
+    await world.volumes.tear_down(UID)
+    assert world.mounts() == []
+    assert not (world.pod_folder / "volumes").exists()
+
+
+async def test_nfs_without_its_helper_says_what_to_install(world: World) -> None:
+    if shutil.which("mount.nfs", path=PROGRAMS):
+        pytest.skip("this node has mount.nfs")
+    source = v1.NFSVolumeSource(server="192.0.2.9", path="/export")
+    pod = a_pod(v1.Volume(name="n", nfs=source))
+    with pytest.raises(MountFailed, match=r'volume "n": .*install nfs-common'):
+        await world.volumes.set_up(pod)
+    assert world.mounts() == []
+    await world.volumes.tear_down(UID)
