@@ -35,7 +35,7 @@ def test_only_used_volumes_that_can_change_have_a_stamp() -> None:
 
 
 def test_fields_of_the_pod_count_for_the_downward_api_only() -> None:
-    changed = {"annotations": {"a": "b"}}
+    changed: dict[str, Any] = {"annotations": {"a": "b"}}
     assert volume_stamp(with_volumes(DOWN), "") != volume_stamp(with_volumes(DOWN, **changed), "")
     assert volume_stamp(with_volumes(CONF), "") == volume_stamp(with_volumes(CONF, **changed), "")
 

@@ -50,6 +50,7 @@ def machine_with_places() -> Machine:
 
 async def test_a_missing_secret_is_the_reason_to_wait_and_its_coming_starts_the_pod() -> None:
     async with running(by_env()) as node:
+        await asyncio.sleep(1)
         await until(lambda: node.waiting() == "CreateContainerConfigError")
         state = node.container().state
         assert state is not None and state.waiting is not None
