@@ -3,7 +3,7 @@
 import msgspec
 
 from nodeagent.core.containers import Kind, each_container
-from nodeagent.core.plan_start import Wanted, next_restart_count
+from nodeagent.core.plan_start import Wanted, is_held, next_restart_count
 from nodeagent.core.restart import Decision, restart_decision
 from nodeagent.model.actions import (
     Action,
@@ -16,7 +16,7 @@ from nodeagent.model.actions import (
     StopSandbox,
     StopWhy,
 )
-from nodeagent.model.memory import ImageState, PodMemory
+from nodeagent.model.memory import ImageOutcome, ImageState, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase
 
@@ -120,10 +120,14 @@ def _first_images(memory: PodMemory, seen: ObservedPod, *, now: float) -> list[E
             continue
         count = next_restart_count(memory, seen, Wanted(kind=kind, container=container))
         outcome = memory.images.get(container.name)
-        fresh = outcome is None or outcome.attempt != count
-        failed = outcome is not None and outcome.state is ImageState.FAILED
-        if fresh or (failed and outcome is not None and outcome.retry_at <= now):
+        if outcome is None or outcome.attempt != count or _is_due(outcome, now=now):
             asked.append(EnsureImage(name=container.name, attempt=count))
         if kind is Kind.INIT:
             break
     return asked
+
+
+def _is_due(outcome: ImageOutcome, *, now: float) -> bool:
+    """Whether a failed image is to be tried again."""
+    held = is_held(outcome.retry_at, now=now, since=outcome.at)
+    return outcome.state is ImageState.FAILED and not held

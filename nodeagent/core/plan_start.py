@@ -28,13 +28,18 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     wake_at: float | None = None
 
 
+def is_held(until: float, *, now: float, since: float) -> bool:
+    """Whether a wait that began at `since` goes on; not where the clock was set back since then."""
+    return since <= now < until
+
+
 def start_or_wait(
     memory: PodMemory, seen: ObservedPod, wanted: Wanted, *, rules: NodeRules, now: float
 ) -> Step:
     """Bring the image, start the container, or say when the back-off ends."""
     name = wanted.container.name
     trouble = memory.troubles.get(name)
-    if trouble is not None and trouble.retry_at > now:
+    if trouble is not None and is_held(trouble.retry_at, now=now, since=trouble.at):
         return Step(wake_at=trouble.retry_at)
     held_until, backoff = backoff_of(memory, seen, wanted, rules=rules, now=now)
     if held_until > now:
@@ -68,7 +73,7 @@ def _image_step(memory: PodMemory, name: str, count: int, *, now: float) -> Step
         return Step()
     if outcome.state is ImageState.READY:
         return None
-    if outcome.retry_at > now:
+    if is_held(outcome.retry_at, now=now, since=outcome.at):
         return Step(wake_at=outcome.retry_at)
     return Step(actions=(EnsureImage(name=name, attempt=count),))
 

@@ -1,11 +1,15 @@
 """Unix seconds to the API's times and back; the API keeps whole seconds."""
 
 import datetime as dt
+from typing import Final
+
+_FIRST: Final = int(dt.datetime(1, 1, 2, tzinfo=dt.UTC).timestamp())
+_LAST: Final = int(dt.datetime(9999, 12, 30, tzinfo=dt.UTC).timestamp())
 
 
 def as_time(at: float) -> dt.datetime:
-    """The API's time for a moment, cut to whole seconds."""
-    return dt.datetime.fromtimestamp(int(at), dt.UTC)
+    """The API's time for a moment, cut to whole seconds; the nearest it has for one it has not."""
+    return dt.datetime.fromtimestamp(min(max(int(at), _FIRST), _LAST), dt.UTC)
 
 
 def as_time_or_none(at: float) -> dt.datetime | None:

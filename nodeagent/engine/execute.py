@@ -82,7 +82,6 @@ class Executor:
             containers=tools.containers,
             hooks=tools.hooks,
             recorder=tools.recorder,
-            clock=tools.clock,
         )
 
     async def execute(self, action: Action, memory: PodMemory, seen: ObservedPod) -> PodMemory:

@@ -33,8 +33,12 @@ class _Delay(msgspec.Struct):
     """Back-off of one image for one pod."""
 
     delay: float
-    until: float
+    at: float
     error: str
+
+    def left(self, now: float) -> float:
+        """Seconds still to wait at `now`; none where the clock was set back."""
+        return max(self.at + self.delay - now, 0.0) if self.at <= now else 0.0
 
 
 class _Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +129,7 @@ class Pulls:
         try:
             found = await self._find(ask)
         except AgentError as error:
+            self._tell_failed(ask, error.reason)
             if self._is_asked(ask):
                 soon = SHOW_ERROR if isinstance(error, ImagePullFailed) else FIRST_DELAY
                 self._set_failed(ask, error.reason, error.detail, soon=soon)
@@ -175,7 +180,7 @@ class Pulls:
 
     def _check_delay(self, ask: _Ask) -> None:
         delay = self._delays.get((ask.pod.uid, ask.image))
-        if delay is None or delay.until <= self._clock.now():
+        if delay is None or not delay.left(self._clock.now()):
             return
         shown = f'Back-off pulling image "{ask.container.image}"'
         self._event(ask, EventType.NORMAL, "BackOff", shown)
@@ -197,7 +202,6 @@ class Pulls:
             detail = f'failed to pull image "{shown}": {error.detail}'
             self._event(ask, EventType.WARNING, "Failed", detail[0].upper() + detail[1:])
             reason = error.reason if isinstance(error, ImagePullFailed) else "ErrImagePull"
-            self._event(ask, EventType.WARNING, "Failed", f"Error: {reason}")
             raise ImagePullFailed(
                 op="pull image", target=ask.image, detail=detail, reason=reason
             ) from error
@@ -246,9 +250,9 @@ class Pulls:
     def _grow_delay(self, ask: _Ask, error: str) -> None:
         key = (ask.pod.uid, ask.image)
         old, now = self._delays.get(key), self._clock.now()
-        forgotten = old is None or now - old.until > LONGEST_DELAY * 2
+        forgotten = old is None or now - old.at - old.delay > LONGEST_DELAY * 2
         delay = FIRST_DELAY if forgotten or old is None else min(old.delay * 2, LONGEST_DELAY)
-        self._delays[key] = _Delay(delay, now + delay, error)
+        self._delays[key] = _Delay(delay, now, error)
 
     def _fail_name(
         self,
@@ -261,19 +265,25 @@ class Pulls:
         ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image="")
         text = f'Failed to apply default image tag "{container.image}": {error.detail}'
         self._event(ask, EventType.WARNING, "InspectFailed", text)
+        self._tell_failed(ask, "InvalidImageName")
         self._set_failed(ask, "InvalidImageName", text, soon=FIRST_DELAY)
+
+    def _tell_failed(self, ask: _Ask, reason: str) -> None:
+        """What went wrong is told already; this is what it means for the container."""
+        self._event(ask, EventType.WARNING, "Failed", f"Error: {reason}")
 
     def _set_failed(self, ask: _Ask, reason: str, message: str, *, soon: float) -> None:
         now = self._clock.now()
         delay = self._delays.get((ask.pod.uid, ask.image))
-        until = delay.until if delay is not None else now + FIRST_DELAY
+        left = delay.left(now) if delay is not None else FIRST_DELAY
         outcome = ImageOutcome(
             attempt=ask.attempt,
             state=ImageState.FAILED,
             image=ask.image,
             reason=reason,
             message=message,
-            retry_at=min(until, now + soon),
+            at=now,
+            retry_at=now + min(left, soon),
         )
         self._set(ask, outcome)
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 import structlog
 
 from nodeagent.core.containers import field_path, find_container
-from nodeagent.engine.ports import Clock, Containers, Hooks, Recorder
+from nodeagent.engine.ports import Containers, Hooks, Recorder
 from nodeagent.errors import AgentError
 from nodeagent.model.actions import StopContainers, StopOne
 from nodeagent.model.desired import DesiredPod
@@ -24,11 +24,8 @@ MARGIN, MARGIN_SHARE = 0.5, 0.25
 class Stopper:
     """Carries out StopContainers. Cancelling it leaves containers that the next plan stops."""
 
-    def __init__(
-        self, *, containers: Containers, hooks: Hooks, recorder: Recorder, clock: Clock
-    ) -> None:
-        self._containers, self._hooks = containers, hooks
-        self._recorder, self._clock = recorder, clock
+    def __init__(self, *, containers: Containers, hooks: Hooks, recorder: Recorder) -> None:
+        self._containers, self._hooks, self._recorder = containers, hooks, recorder
 
     async def stop(self, action: StopContainers, pod: DesiredPod, seen: ObservedPod) -> None:
         """Every container of the action has ended. CriError where the runtime would not."""
@@ -39,13 +36,13 @@ class Stopper:
     async def _stop_one(
         self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, ended: dict[str, asyncio.Event]
     ) -> None:
-        deadline = self._clock.now() + stop.grace
+        deadline = _now() + stop.grace
         turn = deadline - min(MARGIN, stop.grace * MARGIN_SHARE)
         try:
             self._tell(stop, pod)
             await self._run_hook(stop, pod, seen, turn)
             await self._wait_for_others(stop, ended, turn)
-            left = time_for_signal(stop, deadline - self._clock.now())
+            left = time_for_signal(stop, deadline - _now())
             await self._containers.stop_container(stop.id, grace=left)
         finally:
             ended[stop.name].set()
@@ -60,14 +57,14 @@ class Stopper:
         if container.lifecycle is None or container.lifecycle.preStop is None:
             return
         ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""
-        limit = max(turn - self._clock.now(), 0.0)
+        limit = max(turn - _now(), 0.0)
         await self._hooks.pre_stop(pod, container, stop.id, ip, limit=limit)
 
     async def _wait_for_others(
         self, stop: StopOne, ended: dict[str, asyncio.Event], turn: float
     ) -> None:
         try:
-            async with asyncio.timeout(max(turn - self._clock.now(), 0.0)):
+            async with asyncio.timeout(max(turn - _now(), 0.0)):
                 for name in stop.after:
                     if name in ended:
                         await ended[name].wait()
@@ -84,6 +81,11 @@ class Stopper:
         )
         message = stop.message or f"Stopping container {stop.name}"
         self._recorder.event(subject, EventType.NORMAL, "Killing", message)
+
+
+def _now() -> float:
+    """Seconds of the loop: nobody can turn this clock while containers wait."""
+    return asyncio.get_running_loop().time()
 
 
 def time_for_signal(stop: StopOne, left: float) -> float:

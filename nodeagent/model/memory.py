@@ -99,6 +99,7 @@ class ImageOutcome(msgspec.Struct, frozen=True, kw_only=True):
     username: str = ""
     reason: str = ""
     message: str = ""
+    at: float = 0.0  # when a failure was told
     retry_at: float = 0.0
 
 

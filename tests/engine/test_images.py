@@ -85,6 +85,25 @@ async def test_a_failed_pull_shows_its_error_and_then_its_back_off() -> None:
         assert node.container().restartCount == 0
 
 
+async def test_what_a_missing_image_means_for_its_container_is_told_with_each_reason() -> None:
+    pods = [a_pod(image("app:3")), a_pod(image("b:1", "Never"), uid="u2", name="never")]
+    async with running(*pods) as node:
+        await asyncio.sleep(5)
+        told = node.recorder.messages("Failed")
+        assert told[-1] == "Error: ImagePullBackOff" and "Error: ErrImagePull" in told
+        assert "Error: ErrImageNeverPull" in told
+        assert node.recorder.reasons("u2") == ["ErrImageNeverPull", "Failed"]
+
+
+async def test_a_clock_set_back_does_not_hold_up_a_pull() -> None:
+    machine = Machine()
+    async with running(a_pod(image("app:3")), machine=machine) as node:
+        await asyncio.sleep(15)
+        machine.runtime.registry.add("app:3")
+        machine.clock.turn(-86400.0)
+        await until(node.is_running, at_most=90)
+
+
 async def test_pods_that_want_one_image_share_its_pull() -> None:
     machine = Machine()
     machine.runtime.registry.add("app:3")
@@ -121,6 +140,7 @@ async def test_a_name_that_is_no_image_says_so() -> None:
         await asyncio.sleep(2)
         assert node.waiting() == "InvalidImageName"
         assert "InspectFailed" in node.recorder.reasons()
+        assert "Error: InvalidImageName" in node.recorder.messages("Failed")
 
 
 async def test_an_image_that_cannot_be_inspected_says_so_and_is_tried_again() -> None:

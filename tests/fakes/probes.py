@@ -26,6 +26,10 @@ class LoopClock:
     def now(self) -> float:
         return self._start + asyncio.get_running_loop().time()
 
+    def turn(self, seconds: float) -> None:
+        """Somebody sets the machine's clock."""
+        self._start += seconds
+
 
 class FakeChecks:
     """Answers by container id, each after `took` seconds; notes when it was asked."""

@@ -356,7 +356,7 @@ class FakeRuntime:
     def of(self, name: str) -> list[SeenContainer]:
         """Records of a container name, oldest first."""
         found = [seen for config, seen in self.containers.values() if config.name == name]
-        return sorted(found, key=lambda seen: seen.created_at)
+        return sorted(found, key=lambda seen: (seen.attempt, seen.created_at))
 
     def count(self, call: str) -> int:
         """How often a call was made."""

@@ -14,6 +14,8 @@ from nodeagent.errors import CriNotFound
 from nodeagent.model.ids import ContainerId, SandboxId
 from nodeagent.model.launch import ContainerConfig, ExecResult, Resources, SandboxConfig
 
+_LONGEST_GRACE = 2**31 - 1  # seconds; a manifest may ask for more than the wire can carry
+
 
 class CriContainers:
     """Implements the engine's `Containers`. `timeout` is runtimeRequestTimeout in seconds."""
@@ -46,7 +48,7 @@ class CriContainers:
 
     async def stop_container(self, container: ContainerId, *, grace: float) -> None:
         """Stop and wait for the end. The runtime counts whole seconds: grace is rounded up."""
-        seconds = math.ceil(max(0.0, grace))
+        seconds = min(math.ceil(max(0.0, grace)), _LONGEST_GRACE)
         request = pb.StopContainerRequest(container_id=container, timeout=seconds)
         with suppress(CriNotFound), translated("StopContainer", container):
             await self._calls.stop_container(request, timeout=seconds + self._timeout)
