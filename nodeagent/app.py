@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 
+import msgspec
 import structlog
 
+from nodeagent import logs
 from nodeagent.adapters.cri.connect import Cri, open_cri
 from nodeagent.adapters.host import proc
 from nodeagent.adapters.host.facts import read_facts
@@ -50,6 +52,7 @@ from nodeagent.engine.observe import Observer
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import PARALLEL_PULLS, Pulls
+from nodeagent.engine.reload import Reloader
 from nodeagent.engine.service import Service
 from nodeagent.engine.sources import Sources
 from nodeagent.engine.startup import RootCgroups, Startup
@@ -65,35 +68,41 @@ from nodeagent.server.deeds import Deeds
 from nodeagent.server.local import LocalApi
 from nodeagent.server.view import View
 from nodeagent.settings import Settings, node_version
-from nodeagent.upkeep import Upkeep
+from nodeagent.upkeep import Upkeep, image_access, pull_bucket
 
 log = structlog.get_logger()
 
 PATIENCE = 5.0  # seconds that a component may take to end
 
 
-def run(settings: Settings) -> int:
-    """Run the agent until it is told to stop; the exit code. Pods go on without it."""
+def run(settings: Settings, reread: Callable[[], Settings] | None = None) -> int:
+    """Run the agent until it is told to stop; the exit code. Pods go on without it.
+
+    `reread` reads the configuration again at a SIGHUP; without it nothing new is found.
+    """
     os.umask(0o022)
     proc.lower_oom_score(settings.kubelet.oom_score_adj)
     proc.raise_open_files(settings.kubelet.max_open_files)
     settings.paths.root.mkdir(parents=True, exist_ok=True, mode=0o750)
     apply_kernel_settings(protect=settings.kubelet.protect_kernel_defaults)
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, reread or (lambda: settings)))
     return 0
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, reread: Callable[[], Settings]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        agent = await _build(settings, stack)
+        agent = await _build(settings, stack, reread)
         await supervise(agent, stop=stop, patience=PATIENCE)
 
 
-async def _build(settings: Settings, stack: AsyncExitStack) -> dict[str, Component]:
+async def _build(
+    settings: Settings, stack: AsyncExitStack, reread: Callable[[], Settings]
+) -> dict[str, Component]:
     """Every component in the order of its start. Adapters close when the stack does."""
+    given = settings
     components: dict[str, Component] = {}
     if settings.runtime.embedded:
         from nodeagent.adapters.containerd import embedded
@@ -114,7 +123,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> dict[str, Compone
     )
     engine = _Engine(settings, cri, threads)
     await engine.load()
-    return components | engine.components()
+    reloader = Reloader(given, reread=reread, apply=engine.reload, threads=threads)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
+    return components | engine.components() | {"reload": reloader.run}
 
 
 class _Engine:
@@ -150,12 +161,15 @@ class _Engine:
             facts=node_facts(settings, self._host),
             on_change=self.workers.ring_all,
         )
+        self.access = image_access(settings, lambda: self.data, threads, self.clock)
         self.pulls = Pulls(
             images=cri.images,
             recorder=self.journal,
             clock=self.clock,
             on_done=self.workers.ring,
             parallel=settings.kubelet.max_parallel_image_pulls or PARALLEL_PULLS,
+            access=self.access,
+            bucket=pull_bucket(settings),
         )
         self.probing = Probing(
             checks=ProbeChecks(cri.containers),
@@ -231,6 +245,7 @@ class _Engine:
     async def load(self) -> None:
         """Take up what an earlier run left on disk."""
         await self.journal.load()
+        await self.access.load()
         records = await self._records.load_all()
         for memory in records:
             self.probing.restore(memory.pod.uid, memory.probes)
@@ -306,6 +321,19 @@ class _Engine:
         api = LocalApi(view, path=self._settings.paths.socket, deeds=self._deeds())
         self.publisher.listen(lambda _: api.notify())
         return api
+
+    def reload(self, settings: Settings) -> None:
+        """Use what `core.reload` says can be used at once."""
+        self._settings = settings
+        as_json = settings.kubelet.logging.format == "json"
+        logs.configure(verbosity=settings.verbosity, style=logs.Style.JSON if as_json else None)
+        self._driver.reload(settings)
+        fresh = node_facts(settings, self._host)
+        self.keeper.facts = msgspec.structs.replace(
+            self.keeper.facts, capacity=fresh.capacity, allocatable=fresh.allocatable
+        )
+        self._tools.gate.limit = settings.agent.max_parallel_starts or 2 * self._host.cpus
+        self.workers.ring_all()
 
     def _deeds(self) -> Deeds:
         foresight = Foresight(

@@ -68,6 +68,13 @@ class Driver:
         self.rules = node_rules(self._settings, cgroup_driver=driver)
         self._kubepods = Kubepods(self._tree(driver), self._threads, root=self.rules.cgroup_root)
 
+    def reload(self, settings: Settings) -> None:
+        """Take the rules of new settings; the cgroup driver and what others set stay."""
+        fresh = node_rules(settings, cgroup_driver=self.rules.cgroup_driver)
+        self.rules = msgspec.structs.replace(
+            fresh, dead_per_container=self.rules.dead_per_container
+        )
+
     def _tree(self, driver: str) -> Tree:
         version = self._layout.version
         inner = V1Tree(self._layout) if version == 1 else V2Tree(self._layout.unified)

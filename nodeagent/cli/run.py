@@ -1,5 +1,6 @@
 """`nodeagent run`: command line to settings to the running agent to an exit code."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -60,7 +61,8 @@ def _run(flags: Flags, start: Start | None) -> int:
         log.warning("setting ignored", where=str(warning.place), detail=warning.text)
     if start is None:
         # By name and late: help and wrong settings need none of the agent.
-        start = cast(Start, import_module("nodeagent.app").run)
+        run = import_module("nodeagent.app").run
+        start = cast(Start, functools.partial(run, reread=lambda: load(flags)[0]))
     return start(settings)
 
 

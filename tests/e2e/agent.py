@@ -116,6 +116,11 @@ class Agent:
             self._process.wait()
             self._process = None
 
+    def hang_up(self) -> None:
+        """Ask it to read its configuration again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def restart(self) -> None:
         """Kill and start."""
         self.kill()
@@ -240,11 +245,17 @@ class Agent:
         """The pod's folder."""
         return self.state / "pods" / pod.uid
 
-    def cgroup_values(self, pod: View, controller: str, *, container: str = "") -> Path:
-        """The folder of a pod's or its container's values in the cgroup v1 hierarchy."""
-        below = CGROUPS / controller / self.runtime.cgroup_root.strip("/") / "kubepods"
-        parent = {"Guaranteed": below}.get(pod.qos, below / pod.qos.lower())
+    def cgroup(self, pod: View, controller: str, *, container: str = "") -> Path:
+        """The folder of a pod's or its container's values; version 2 has one for all of them."""
+        top = CGROUPS if is_cgroup_v2() else CGROUPS / controller
+        kubepods = top / self.runtime.cgroup_root.strip("/") / "kubepods"
+        parent = kubepods if pod.qos == "Guaranteed" else kubepods / pod.qos.lower()
         return parent / f"pod{pod.uid}" / (pod.id_of(container) if container else "")
+
+    def cgroup_roots(self) -> list[Path]:
+        """The folders below which all cgroups of this agent are, in every hierarchy there is."""
+        name = self.runtime.cgroup_root.strip("/")
+        return list(CGROUPS.glob(name if is_cgroup_v2() else f"*/{name}"))
 
     def traces(self) -> dict[str, list[str]]:
         """Whatever pods have made on the machine and that is still there."""
@@ -253,7 +264,7 @@ class Agent:
             boxes = [b.metadata.name for b in call(pb.ListPodSandboxRequest()).items]
             containers = [c.metadata.name for c in call(pb.ListContainersRequest()).containers]
         places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-        cgroups = CGROUPS.glob(f"*{self.runtime.cgroup_root}/kubepods/**/pod*/")
+        cgroups = [path for top in self.cgroup_roots() for path in top.glob("kubepods/**/pod*/")]
         found = {
             "sandboxes": boxes,
             "containers": containers,
@@ -289,6 +300,11 @@ class Agent:
         self.until(
             lambda: not self.traces(), what="no trace", within=10, show=lambda: str(self.traces())
         )
+
+
+def is_cgroup_v2() -> bool:
+    """Whether this machine has cgroup v2 only."""
+    return (CGROUPS / "cgroup.controllers").exists()
 
 
 def _names(folder: Path) -> list[str]:

@@ -78,3 +78,21 @@ async def _stream(runtime: Runtime, name: str) -> tuple[bytes, bytes, int]:
     code = await run_remote(url, Wiring(out=out.extend, err=err.extend, source=source()))
     await channel.close(None)
     return bytes(out), bytes(err), code
+
+
+def test_a_hangup_reloads_limits_and_says_what_needs_a_restart(runtime: Runtime) -> None:
+    with running_agent(runtime, kubelet={"maxPods": 1}) as agent:
+        agent.write(pod("first"))
+        agent.wait("first", ready)
+        agent.kubelet |= {"maxPods": 2, "podLogsDir": "/elsewhere"}
+        agent.configure()
+        agent.hang_up()
+        agent.until(lambda: agent.said("configuration reloaded") == 1, what="the reload")
+        assert agent.said("kubelet.maxPods: 1 -> 2") == 1
+        assert agent.said("setting needs a restart of the agent") == 2  # the field and the path
+        agent.write(pod("second"))
+        agent.wait("second", ready)
+        agent.kubelet |= {"maxPods": "many"}
+        agent.configure()
+        agent.hang_up()
+        agent.until(lambda: agent.said("the old one stays") == 1, what="the refusal")
