@@ -1,19 +1,17 @@
-"""What pods ask of CPU, memory and process numbers is what the kernel enforces (cgroup v1)."""
+"""What pods ask of CPU, memory and process numbers is what the kernel enforces."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.agent import CGROUPS, Agent, running_agent
+from tests.e2e.agent import Agent, is_cgroup_v2, running_agent
 from tests.e2e.pods import Document, container, pod, ready
 from tests.e2e.runtime import Runtime
 
 PIDS = 321
 MIB = 1 << 20
-
-if (CGROUPS / "cgroup.controllers").exists():
-    pytest.skip("this machine has cgroup v2 only", allow_module_level=True)
+NO_LIMIT = -1
 
 
 @pytest.fixture(scope="module")
@@ -26,54 +24,77 @@ def resources(**kinds: Document) -> Document:
     return {"resources": kinds}
 
 
-def value(agent: Agent, name: str, file: str, container: str = "") -> int:
-    """A value of a pod's cgroup, or of its container's."""
-    view = agent.pod(name)
-    assert view is not None
-    folder = agent.cgroup_values(view, file.partition(".")[0], container=container)
-    return int((folder / file).read_text())
+def read(folder: Path, name: str) -> str:
+    return (folder / name).read_text().strip()
+
+
+def shares_as_kept(shares: int) -> int:
+    """CPU shares as the kernel keeps them: version 2 has weights from 1 to 10000."""
+    return 1 + (shares - 2) * 9999 // 262142 if is_cgroup_v2() else shares
+
+
+def shares_of(folder: Path) -> int:
+    return int(read(folder, "cpu.weight" if is_cgroup_v2() else "cpu.shares"))
+
+
+def quota_of(folder: Path) -> tuple[int, int]:
+    """Microseconds of CPU time and of the period; no limit is -1."""
+    if is_cgroup_v2():
+        quota, period = read(folder, "cpu.max").replace("max", str(NO_LIMIT)).split()
+    else:
+        quota, period = read(folder, "cpu.cfs_quota_us"), read(folder, "cpu.cfs_period_us")
+    return int(quota), int(period)
+
+
+def memory_of(folder: Path) -> int:
+    """The limit in bytes; no limit is -1."""
+    text = read(folder, "memory.max" if is_cgroup_v2() else "memory.limit_in_bytes")
+    limit = NO_LIMIT if text == "max" else int(text)
+    return NO_LIMIT if limit > 1 << 50 else limit
 
 
 def test_a_guaranteed_pod_has_what_it_asks_for_as_its_limit(agent: Agent) -> None:
     asked = {"cpu": "200m", "memory": "64Mi"}
     agent.write(pod("guaranteed", container(**resources(limits=asked))))
-    assert agent.wait("guaranteed", ready).qos == "Guaranteed"
+    view = agent.wait("guaranteed", ready)
+    assert view.qos == "Guaranteed"
     for name in ("", "main"):
-        assert value(agent, "guaranteed", "cpu.shares", name) == 204
-        assert value(agent, "guaranteed", "cpu.cfs_quota_us", name) == 20_000
-        assert value(agent, "guaranteed", "cpu.cfs_period_us", name) == 100_000
-        assert value(agent, "guaranteed", "memory.limit_in_bytes", name) == 64 * MIB
-    assert value(agent, "guaranteed", "pids.max") == PIDS
+        cpu = agent.cgroup(view, "cpu", container=name)
+        assert shares_of(cpu) == shares_as_kept(204)
+        assert quota_of(cpu) == (20_000, 100_000)
+        assert memory_of(agent.cgroup(view, "memory", container=name)) == 64 * MIB
+    assert read(agent.cgroup(view, "pids"), "pids.max") == str(PIDS)
 
 
 def test_a_burstable_pod_has_its_request_and_each_container_its_limit(agent: Agent) -> None:
+    limited = resources(requests={"cpu": "50m"}, limits={"cpu": "500m", "memory": "48Mi"})
     agent.write(
         pod(
             "burstable",
             container(**resources(requests={"cpu": "100m", "memory": "32Mi"})),
-            container(
-                name="limited",
-                **resources(requests={"cpu": "50m"}, limits={"cpu": "500m", "memory": "48Mi"}),
-            ),
+            container(name="limited", **limited),
         )
     )
-    assert agent.wait("burstable", ready).qos == "Burstable"
-    assert value(agent, "burstable", "cpu.shares") == 153
-    assert value(agent, "burstable", "cpu.cfs_quota_us") == -1
-    assert value(agent, "burstable", "cpu.shares", "main") == 102
-    assert value(agent, "burstable", "cpu.cfs_quota_us", "main") == -1
-    assert value(agent, "burstable", "cpu.shares", "limited") == 51
-    assert value(agent, "burstable", "cpu.cfs_quota_us", "limited") == 50_000
-    assert value(agent, "burstable", "memory.limit_in_bytes", "limited") == 48 * MIB
-    assert value(agent, "burstable", "memory.limit_in_bytes", "main") > 1 << 50
+    view = agent.wait("burstable", ready)
+    assert view.qos == "Burstable"
+    for name, shares, quota, memory in (
+        ("", 153, NO_LIMIT, NO_LIMIT),
+        ("main", 102, NO_LIMIT, NO_LIMIT),
+        ("limited", 51, 50_000, 48 * MIB),
+    ):
+        cpu = agent.cgroup(view, "cpu", container=name)
+        assert shares_of(cpu) == shares_as_kept(shares)
+        assert quota_of(cpu) == (quota, 100_000)
+        assert memory_of(agent.cgroup(view, "memory", container=name)) == memory
 
 
 def test_a_best_effort_pod_has_the_least(agent: Agent) -> None:
     agent.write(pod("besteffort"))
-    assert agent.wait("besteffort", ready).qos == "BestEffort"
+    view = agent.wait("besteffort", ready)
+    assert view.qos == "BestEffort"
     for name in ("", "main"):
-        assert value(agent, "besteffort", "cpu.shares", name) == 2
-    assert value(agent, "besteffort", "pids.max") == PIDS
+        assert shares_of(agent.cgroup(view, "cpu", container=name)) == shares_as_kept(2)
+    assert read(agent.cgroup(view, "pids"), "pids.max") == str(PIDS)
     assert _oom_score(agent, "besteffort") == 1000
 
 
@@ -84,21 +105,21 @@ def test_who_asks_for_more_memory_is_killed_later(agent: Agent) -> None:
     )
     agent.wait("small", ready)
     agent.wait("large", ready)
-    node = _node_memory()
     for name, asked in (("small", 16 * MIB), ("large", 512 * MIB)):
-        wanted = min(max(1000 - 1000 * asked // node, 3), 999)
-        assert _oom_score(agent, name) == wanted
+        wanted = 1000 - 1000 * asked // _node_memory()
+        assert _oom_score(agent, name) == min(max(wanted, 3), 999)
 
 
 def test_the_three_parents_exist_and_hold_the_node(agent: Agent) -> None:
-    root = agent.runtime.cgroup_root.strip("/")
-    for controller in ("cpu", "memory", "pids"):
-        for name in ("", "burstable", "besteffort"):
-            assert (CGROUPS / controller / root / "kubepods" / name).is_dir()
-    cpu = CGROUPS / "cpu" / root / "kubepods"
-    assert int((cpu / "besteffort/cpu.shares").read_text()) == 2
-    limit = int((CGROUPS / "memory" / root / "kubepods/memory.limit_in_bytes").read_text())
-    assert limit <= _node_memory()
+    parents = [top / "kubepods" for top in agent.cgroup_roots()]
+    for kubepods in parents:
+        assert {"burstable", "besteffort"} <= {p.name for p in kubepods.iterdir() if p.is_dir()}
+    cpu, memory = (
+        next(p for p in parents if is_cgroup_v2() or name in p.parts[4].split(","))
+        for name in ("cpu", "memory")
+    )
+    assert shares_of(cpu / "besteffort") == shares_as_kept(2)
+    assert 0 < memory_of(memory) <= _node_memory()
 
 
 def _oom_score(agent: Agent, name: str) -> int:

@@ -119,7 +119,7 @@ def reboot(agent: Agent) -> None:
     shutil.rmtree(runtime.settings.state_dir)
     with suppress(FileNotFoundError):
         runtime.settings.socket.unlink()
-    for top in Path("/sys/fs/cgroup").glob(f"*{runtime.cgroup_root}"):
+    for top in agent.cgroup_roots():
         for folder, _, _ in os.walk(top, topdown=False):
             Path(folder).rmdir()
     subprocess.run(["ip", "link", "delete", runtime.settings.bridge], check=True)
