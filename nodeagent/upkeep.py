@@ -1,24 +1,67 @@
 """Builds what keeps the node in order beside its pods: a piece of `app.py`."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
+from nodeagent.adapters.credentials.config import load_providers
+from nodeagent.adapters.credentials.plugins import Plugins
 from nodeagent.adapters.cri.connect import Cri
+from nodeagent.adapters.host.docker_config import DockerConfig
 from nodeagent.adapters.host.leftovers import HostLeftovers
 from nodeagent.adapters.host.log_files import HostLogFiles
+from nodeagent.adapters.host.pull_files import HostPullFiles
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
 from nodeagent.build import Driver
+from nodeagent.core.bucket import Bucket
+from nodeagent.core.image_access import AccessRules
 from nodeagent.engine.dead import DeadLimit
 from nodeagent.engine.execute import Tools
+from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.log_rotation import LogRotation
+from nodeagent.engine.ports import Clock, DataSource
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
 from nodeagent.engine.workers import Workers
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import PodDirs
 from nodeagent.settings import Settings
+
+
+def pull_bucket(settings: Settings) -> Bucket:
+    """How often images may be pulled."""
+    kubelet = settings.kubelet
+    return Bucket(rate=kubelet.registry_pull_qps, burst=kubelet.registry_burst)
+
+
+class _Keys:
+    """The node's own credentials: its docker configuration and its plugins."""
+
+    def __init__(self, settings: Settings, threads: Threads) -> None:
+        root, given = str(settings.paths.root), settings.credential_providers
+        self.configured = DockerConfig(root, threads).configured
+        providers = load_providers(given.config, given.bin_dir) if given else ()
+        self.provided = Plugins(providers, given.bin_dir if given else Path("/")).provided
+
+
+def image_access(
+    settings: Settings, data: Callable[[], DataSource], threads: Threads, clock: Clock
+) -> ImageAccess:
+    """Who may pull and use which image. SettingsError where a plugin is not as configured."""
+    kubelet = settings.kubelet
+    return ImageAccess(
+        data=data,
+        keys=_Keys(settings, threads),
+        files=HostPullFiles(str(settings.paths.root), threads),
+        clock=clock,
+        rules=AccessRules(
+            policy=kubelet.image_pull_credentials_verification_policy,
+            allowed=kubelet.preloaded_images_verification_allowlist,
+        ),
+    )
 
 
 class Upkeep(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from lightkube.models import core_v1 as v1
 
+from nodeagent.model.credentials import Credential
 from nodeagent.model.data import Claim, ConfigMap, DataKind, PersistentVolume, Secret
 from nodeagent.model.desired import DesiredPod, SourceUpdate
 from nodeagent.model.ends import OomKill
@@ -145,7 +146,9 @@ class Images(Protocol):
         """What the node has under this name, digest or id; None where nothing."""
         ...
 
-    async def pull_image(self, image: str, *, annotations: Mapping[str, str]) -> ImageRef:
+    async def pull_image(
+        self, image: str, *, annotations: Mapping[str, str], credential: Credential | None = None
+    ) -> ImageRef:
         """Bring the image, however long it takes. ImagePullFailed with the registry's words."""
         ...
 

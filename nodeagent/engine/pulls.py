@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.bucket import Bucket
 from nodeagent.core.containers import Kind, field_path
 from nodeagent.core.images import normalize_image
 from nodeagent.core.times import short_duration
+from nodeagent.engine.bring import Bringer
+from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.ports import Clock, Images, Recorder
 from nodeagent.errors import (
     AgentError,
@@ -64,14 +67,18 @@ class Pulls:
         recorder: Recorder,
         clock: Clock,
         on_done: Callable[[PodUid], None],
+        access: ImageAccess,
+        bucket: Bucket,
         parallel: int = PARALLEL_PULLS,
     ) -> None:
         self._images, self._recorder, self._clock, self._on_done = images, recorder, clock, on_done
+        self._access = access
+        self._bringer = Bringer(images=images, access=access, bucket=bucket, clock=clock)
         self._places = asyncio.Semaphore(parallel)
         self._outcomes: dict[PodUid, dict[str, ImageOutcome]] = {}
         self._delays: dict[tuple[PodUid, str], _Delay] = {}
         self._present: dict[str, tuple[float, SeenImage]] = {}
-        self._pulling: dict[str, asyncio.Future[SeenImage]] = {}
+        self._pulling: dict[tuple[str, ...], asyncio.Future[SeenImage]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -112,7 +119,8 @@ class Pulls:
             self._fail_name(pod, kind, container, attempt, error)
             return
         ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image=image)
-        if container.imagePullPolicy != "Always" and (found := self._trusted(image)) is not None:
+        found = None if container.imagePullPolicy == "Always" else self._trusted(image)
+        if found is not None and self._access.is_open(image, found.ref):
             self._tell_present(ask)
             self._set_ready(ask, found)
             return
@@ -150,13 +158,15 @@ class Pulls:
     async def _find(self, ask: _Ask) -> SeenImage:
         policy = ask.container.imagePullPolicy or "IfNotPresent"
         shown = ask.container.image or ""
-        if policy != "Always":
-            found = await self._status(ask)
-            if found is not None:
-                self._tell_present(ask)
-                return found
+        found = None if policy == "Always" else await self._status(ask)
+        if found is not None and await self._access.may_use(ask.pod, ask.image, found.ref):
+            self._tell_present(ask)
+            return found
         if policy == "Never":
             detail = f'Container image "{shown}" is not present with pull policy of Never'
+            if found is not None:
+                detail = f'Container image "{shown}" is present, but the pod has no credentials '
+                detail += "for it, and its pull policy is Never"
             self._event(ask, EventType.WARNING, "ErrImageNeverPull", detail)
             raise ImageNeverPresent(op="find image", target=shown, detail=detail)
         self._check_delay(ask)
@@ -215,37 +225,29 @@ class Pulls:
         return found
 
     async def _pull_once(self, ask: _Ask) -> tuple[SeenImage, float]:
-        """Join a pull of the same image that is under way, or start one."""
+        """Join a pull of the same image with the same credentials, or start one."""
+        credentials = await self._access.candidates(ask.pod, ask.image)
+        key = (ask.image, *(credential.digest for credential in credentials))
         began_at = self._clock.now()
-        under_way = self._pulling.get(ask.image)
+        under_way = self._pulling.get(key)
         if under_way is not None:
             return await asyncio.shield(under_way), began_at
         answer: asyncio.Future[SeenImage] = asyncio.get_running_loop().create_future()
-        self._pulling[ask.image] = answer
+        self._pulling[key] = answer
         try:
             async with self._places:
                 began_at = self._clock.now()
-                found = await self._bring(ask)
+                found = await self._bringer.bring(ask.pod, ask.image, credentials)
+                self._present[ask.image] = (self._clock.now(), found)
+                answer.set_result(found)
         except AgentError as error:
             answer.set_exception(error)
             answer.exception()  # told to whoever joined; nobody need have
             raise
         finally:
-            del self._pulling[ask.image]
+            del self._pulling[key]
             answer.cancel()
         return found, began_at
-
-    async def _bring(self, ask: _Ask) -> SeenImage:
-        ref = await self._images.pull_image(ask.image, annotations=ask.pod.annotations)
-        found = await self._images.image_status(ref)
-        if found is None:
-            detail = "the runtime pulled it, and does not know it afterwards"
-            raise ImageError(op="pull image", target=ask.image, detail=detail)
-        self._present[ask.image] = (self._clock.now(), found)
-        under_way = self._pulling.get(ask.image)
-        if under_way is not None and not under_way.done():
-            under_way.set_result(found)
-        return found
 
     def _grow_delay(self, ask: _Ask, error: str) -> None:
         key = (ask.pod.uid, ask.image)

@@ -7,8 +7,10 @@ The same rules hold: every call may be cancelled and repeated, errors are those 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from nodeagent.core.credentials import Wallet
 from nodeagent.core.log_rotation import Rotation
-from nodeagent.model.ids import PodUid
+from nodeagent.model.credentials import Credential, PulledRecord
+from nodeagent.model.ids import ImageRef, PodUid
 
 
 class LogFiles(Protocol):
@@ -54,4 +56,40 @@ class Leftovers(Protocol):
 
     async def remove_logs(self, folder: str) -> None:
         """A pod's log folder and the links into it are gone. HostError where a mount is below."""
+        ...
+
+
+class NodeKeys(Protocol):
+    """Credentials of registries that belong to the node."""
+
+    async def configured(self) -> Wallet:
+        """Those in the node's docker configuration; nothing where there is none."""
+        ...
+
+    async def provided(self, image: str) -> tuple[Credential, ...]:
+        """Those that provider plugins have for an image; a plugin that fails has none."""
+        ...
+
+
+class PullFiles(Protocol):
+    """Memory on disk of which images the agent pulled, and with whose credentials."""
+
+    async def load(self) -> tuple[tuple[PulledRecord, ...], frozenset[str]]:
+        """Every record, and the images whose pull was under way when an agent ended."""
+        ...
+
+    async def intend(self, image: str) -> None:
+        """Note that a pull begins."""
+        ...
+
+    async def unintend(self, image: str) -> None:
+        """The pull is over; nothing noted counts as done."""
+        ...
+
+    async def save(self, record: PulledRecord) -> None:
+        """Replace the image's record, whole or not at all."""
+        ...
+
+    async def forget(self, ref: ImageRef) -> None:
+        """The image is gone; no record counts as done."""
         ...

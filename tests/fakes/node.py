@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.bucket import Bucket
+from nodeagent.core.image_access import AccessRules
 from nodeagent.engine.configs import Configs, HostTexts
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.gate import Gate
+from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.observe import Observer
 from nodeagent.engine.probing import Probing
@@ -34,6 +37,7 @@ from tests.fakes.host import (
     FakeRecords,
     FakeVolumes,
 )
+from tests.fakes.keys import FakeKeys, FakePullFiles
 from tests.fakes.pods import UID
 from tests.fakes.probes import FakeChecks, FakePressure, LoopClock
 from tests.fakes.runtime import FakeRuntime
@@ -58,6 +62,7 @@ class Machine:
         self.volumes, self.cgroups = FakeVolumes(), FakeCgroups()
         self.recorder, self.hooks = FakeRecorder(), FakeHooks()
         self.data = FakeData()
+        self.keys, self.pull_files = FakeKeys(), FakePullFiles()
         self.checks, self.ooms = FakeChecks(), FakeOoms()
         self.wanted: dict[PodUid, DesiredPod] = {}
 
@@ -86,8 +91,20 @@ class Node:
         self.workers = Workers(
             state=self.state, executor_tools=self._executor_tools, ready=self.ready
         )
+        self.access = ImageAccess(
+            data=lambda: machine.data,
+            keys=machine.keys,
+            files=machine.pull_files,
+            clock=clock,
+            rules=AccessRules(),
+        )
         self.pulls = Pulls(
-            images=runtime, recorder=machine.recorder, clock=clock, on_done=self.workers.ring
+            images=runtime,
+            recorder=machine.recorder,
+            clock=clock,
+            on_done=self.workers.ring,
+            access=self.access,
+            bucket=Bucket(rate=50, burst=100),
         )
         self.keeper = NodeKeeper(runtime=runtime, facts=FACTS, on_change=self.workers.ring_all)
         self.configs = Configs(
@@ -162,6 +179,7 @@ class Node:
 
     async def _get_ready(self) -> None:
         self.workers.restore(await self.machine.records.load_all())
+        await self.access.load()
         self.state.want(self.machine.wanted)
         await self.observer.first_look.wait()
         self.ready.set()

@@ -9,6 +9,7 @@ import msgspec
 
 from nodeagent.core.images import full_name
 from nodeagent.errors import CriNotFound, CriRefused, CriUnavailable, ImagePullFailed
+from nodeagent.model.credentials import Credential
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.launch import ContainerConfig, ExecResult, Resources, SandboxConfig
 from nodeagent.model.observed import (
@@ -45,6 +46,7 @@ class FakeRuntime:
         self.images: dict[str, SeenImage] = {"docker.io/library/busybox:1": _image("busybox:1")}
         self.registry: set[str] = set()
         self.network_trouble = ""  # why it can give pods no network
+        self.locked: dict[str, set[str]] = {}  # full image name -> users who may pull it
         self.pull_takes = 0.2
         self.ignores_term: set[str] = set()
         self.fail: dict[str, Callable[[str], bool]] = {}
@@ -321,10 +323,15 @@ class FakeRuntime:
         by_ref = {found.ref: found for found in self.images.values()}
         return by_ref.get(ImageRef(image)) or self.images.get(full_name(image))
 
-    async def pull_image(self, image: str, *, annotations: Mapping[str, str]) -> ImageRef:
+    async def pull_image(
+        self, image: str, *, annotations: Mapping[str, str], credential: Credential | None = None
+    ) -> ImageRef:
         await self._called("pull_image", image)
         await asyncio.sleep(self.pull_takes)
         name = full_name(image)
+        user = credential.username if credential is not None else ""
+        if name in self.locked and user not in self.locked[name]:
+            raise ImagePullFailed(op="PullImage", target=image, detail=f"no entry for {user!r}")
         if name not in {full_name(known) for known in self.registry}:
             raise ImagePullFailed(op="PullImage", target=image, detail="not found in the registry")
         self.images[name] = _image(name)

@@ -8,6 +8,7 @@ from nodeagent.adapters.cri.errors import translated
 from nodeagent.adapters.cri.parse import parse_image
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
 from nodeagent.errors import CriError, CriNotFound, CriUnavailable, ImagePullFailed
+from nodeagent.model.credentials import Credential
 from nodeagent.model.ids import ImageRef
 from nodeagent.model.observed import SeenImage
 
@@ -29,7 +30,9 @@ class CriImages:
             answer = await self._calls.image_status(request, timeout=self._timeout)
         return parse_image(answer.image) if answer.HasField("image") else None
 
-    async def pull_image(self, image: str, *, annotations: Mapping[str, str]) -> ImageRef:
+    async def pull_image(
+        self, image: str, *, annotations: Mapping[str, str], credential: Credential | None = None
+    ) -> ImageRef:
         """Bring the image without any deadline: only a cancel ends it early.
 
         ImagePullFailed carries the registry's words; CriUnavailable is the runtime's own absence.
@@ -37,7 +40,7 @@ class CriImages:
         spec = pb.ImageSpec(image=image, annotations=annotations)
         try:
             with translated("PullImage", image):
-                request = pb.PullImageRequest(image=spec)
+                request = pb.PullImageRequest(image=spec, auth=_auth(credential))
                 answer = await self._calls.pull_image(request, timeout=None)
         except CriUnavailable:
             raise
@@ -59,3 +62,10 @@ class CriImages:
         request = pb.RemoveImageRequest(image=pb.ImageSpec(image=ref))
         with suppress(CriNotFound), translated("RemoveImage", ref):
             await self._calls.remove_image(request, timeout=self._timeout)
+
+
+def _auth(credential: Credential | None) -> pb.AuthConfig | None:
+    """No server address: the runtime would compare it with the registry, and keys have globs."""
+    if credential is None:
+        return None
+    return pb.AuthConfig(username=credential.username, password=credential.password)
