@@ -23,6 +23,7 @@ from nodeagent.adapters.volumes.config_map import ConfigMapVolume
 from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
 from nodeagent.adapters.volumes.host_path import HostPath
+from nodeagent.adapters.volumes.image import ImageVolume
 from nodeagent.adapters.volumes.local import LocalVolume
 from nodeagent.adapters.volumes.nfs import NfsVolume
 from nodeagent.adapters.volumes.projected import ProjectedVolume
@@ -236,6 +237,7 @@ def volume_registry(
         ConfigMapVolume(data, written),
         SecretVolume(data, written),
         DownwardVolume(written, node=node),
+        ImageVolume(node=node),
         ProjectedVolume(data, written, node=node, parts={}),
         ClaimVolume(data, (host_path, local, nfs), root=root, node=node),
         nfs,

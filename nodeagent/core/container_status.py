@@ -206,9 +206,9 @@ def _trouble(view: View, name: str) -> v1.ContainerStateWaiting | None:
     trouble = view.memory.troubles.get(name)
     if trouble is not None:
         return v1.ContainerStateWaiting(reason=trouble.reason, message=trouble.message or None)
-    image = view.memory.images.get(name)
-    if image is not None and image.state is ImageState.FAILED:
-        return v1.ContainerStateWaiting(reason=image.reason, message=image.message or None)
+    for key, image in sorted(view.memory.images.items()):
+        if key.partition("/")[0] == name and image.state is ImageState.FAILED:
+            return v1.ContainerStateWaiting(reason=image.reason, message=image.message or None)
     return None
 
 

@@ -5,6 +5,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind
 from nodeagent.core.hashing import spec_hash
+from nodeagent.core.image_volumes import image_keys
 from nodeagent.core.restart import backoff_key, crash_loop, next_backoff, restart_at
 from nodeagent.model.actions import Action, EnsureImage, StartContainer
 from nodeagent.model.ends import EndReason
@@ -45,7 +46,7 @@ def start_or_wait(
     if held_until > now:
         return Step(wake_at=held_until)
     count = next_restart_count(memory, seen, wanted)
-    image = _image_step(memory, name, count, now=now)
+    image = _images_step(memory, wanted.container, count, now=now)
     if image is not None:
         return image
     adopt = None
@@ -62,6 +63,21 @@ def start_or_wait(
         adopt=adopt,
     )
     return Step(actions=(start,))
+
+
+def _images_step(
+    memory: PodMemory, container: v1.Container, count: int, *, now: float
+) -> Step | None:
+    """What the images of container and image volumes still need; None once all are there."""
+    keys = image_keys(memory.pod, container)
+    steps = [step for key in keys if (step := _image_step(memory, key, count, now=now)) is not None]
+    if not steps:
+        return None
+    wakes = [step.wake_at for step in steps if step.wake_at is not None]
+    return Step(
+        actions=tuple(action for step in steps for action in step.actions),
+        wake_at=min(wakes, default=None),
+    )
 
 
 def _image_step(memory: PodMemory, name: str, count: int, *, now: float) -> Step | None:

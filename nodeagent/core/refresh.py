@@ -46,6 +46,6 @@ def plan_refresh(
     """
     if memory.shown == memory.shows or not seen.running:
         return _NONE
-    if memory.refresh_at > now:
+    if now < memory.refresh_at <= now + RETRY:  # beyond it, the clock was set back
         return (), memory.refresh_at
     return (RefreshVolumes(),), None

@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.core.container_config import Instance, container_config
 from nodeagent.core.env import Lookup, container_env
 from nodeagent.core.hosts import HOSTS_PATH, hosts_text, pod_names
+from nodeagent.core.image_volumes import with_images
 from nodeagent.core.log_paths import container_log_path, pod_log_directory
 from nodeagent.core.mounts import Places, sub_paths
 from nodeagent.core.resolv import MISSING_CLUSTER_DNS, DnsWarning, dns_spec
@@ -99,6 +100,7 @@ class Configs:
     ) -> ContainerConfig:
         """One start of one container; its files on the host exist afterwards."""
         pod = memory.pod
+        places = with_images(places, memory.images, container.name)
         lookup = await gather(self._data, self._volumes, pod, container, places)
         instance = Instance(
             attempt=action.attempt,

@@ -7,6 +7,7 @@ import structlog
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind, field_path, find_container
+from nodeagent.core.image_volumes import as_container
 from nodeagent.core.refresh import RETRY as REFRESH_RETRY
 from nodeagent.core.resources import pod_cgroup
 from nodeagent.engine.configs import Configs
@@ -169,9 +170,11 @@ class Executor:
             raise
 
     def _ensure_image(self, action: EnsureImage, memory: PodMemory) -> PodMemory:
-        known = find_container(memory.pod.spec, action.name)
+        known = find_container(memory.pod.spec, action.name.partition("/")[0])
         assert known is not None, "the plan names a container of the spec"
         kind, container = known
+        if action.name != container.name:
+            container = as_container(memory.pod, action.name)
         self._tools.pulls.ask(memory.pod, kind, container, attempt=action.attempt)
         return memory
 

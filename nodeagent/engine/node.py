@@ -57,6 +57,7 @@ class NodeKeeper:
         self.facts = msgspec.structs.replace(
             self.facts,
             runtime_name=info.name,
+            runtime_version=info.version,
             runtime_handlers=info.handlers,
             runtime_features=info.features,
             supplemental_groups_policy=info.supplemental_groups_policy,

@@ -101,10 +101,10 @@ class Pulls:
             del self._delays[key]
 
     def doubt(self, uid: PodUid, container: str) -> None:
-        """A start failed: its image is asked for anew at the next, as it may be gone."""
-        outcome = self._outcomes.get(uid, {}).pop(container, None)
-        if outcome is not None:
-            self._present.pop(outcome.image, None)
+        """A start failed: its images are asked for anew at the next, as they may be gone."""
+        outcomes = self._outcomes.get(uid, {})
+        for name in [key for key in outcomes if key.partition("/")[0] == container]:
+            self._present.pop(outcomes.pop(name).image, None)
 
     def ask(self, pod: DesiredPod, kind: Kind, container: v1.Container, *, attempt: int) -> None:
         """Bring the container's image for this attempt; the outcome appears in `of`."""
@@ -308,6 +308,6 @@ class Pulls:
             name=ask.pod.name,
             namespace=ask.pod.namespace,
             uid=ask.pod.uid,
-            field_path=field_path(ask.kind, ask.container.name),
+            field_path=field_path(ask.kind, ask.container.name.partition("/")[0]),
         )
         self._recorder.event(subject, type_, reason, message)

@@ -16,6 +16,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     page_sizes: tuple[str, ...] = ()  # huge page sizes as Kubernetes writes them: "2Mi"
     cgroup_v2: bool = False
     runtime_name: str = "containerd"
+    runtime_version: str = ""
     runtime_handlers: tuple[str, ...] = ("",)
     network_trouble: str = ""  # why the runtime cannot give pods a network now
     runtime_features: dict[str, tuple[str, ...]] = {}

@@ -62,8 +62,13 @@ def test_a_plan_shows_changes_before_it_starts_what_ended() -> None:
 
 
 def test_a_refresh_that_failed_is_tried_again_when_it_is_due() -> None:
-    memory = remembered(shows="2/", shown="1/", refresh_at=300.0)
-    assert plan_pod(memory, sight(seen()), rules=RULES, now=200.0).wake_at == 300.0
+    memory = remembered(shows="2/", shown="1/", refresh_at=209.0)
+    assert plan_pod(memory, sight(seen()), rules=RULES, now=200.0).wake_at == 209.0
+
+
+def test_a_clock_that_was_set_back_does_not_put_a_refresh_off_for_ever() -> None:
+    memory = remembered(shows="2/", shown="1/", refresh_at=9000.0)
+    assert plan_refresh(memory, sight(seen()), now=200.0) == (REFRESH, None)
 
 
 def test_a_pod_refers_to_what_its_environment_and_its_used_volumes_name() -> None:

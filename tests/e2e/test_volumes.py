@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from docs.samples.images.build import BUSYBOX_IMAGE
 from tests.e2e.agent import Agent, running_agent
 from tests.e2e.pods import Document, container, pod, ready, waits
-from tests.e2e.runtime import Runtime
+from tests.e2e.runtime import Runtime, Runtimes
 
 LIMIT = 0.2  # seconds from an edit to the file in the container
 
@@ -337,3 +338,23 @@ def test_what_cannot_work_here_is_refused_with_advice(
     assert words in view.message
     agent.remove("never")
     agent.wait_gone("never")
+
+
+def test_an_image_is_a_volume_where_the_runtime_can_mount_it(runtimes: Runtimes) -> None:
+    volume = {"name": "i", "image": {"reference": BUSYBOX_IMAGE, "pullPolicy": "IfNotPresent"}}
+    document = pod("image", container(volumeMounts=[mount("i", "/i")]), volumes=[volume])
+    with running_agent(runtimes.get("forky")) as agent:
+        agent.write(document)
+        agent.wait("image", ready)
+        assert agent.sh("image", "test -x /i/bin/busybox && touch /i/x 2>&1 || echo closed") == (
+            "touch: /i/x: Read-only file system\nclosed\n"
+        )
+
+
+def test_an_image_volume_is_refused_by_an_older_containerd(agent: Agent) -> None:
+    volume = {"name": "i", "image": {"reference": BUSYBOX_IMAGE}}
+    agent.write(pod("image", container(volumeMounts=[mount("i", "/i")]), volumes=[volume]))
+    view = agent.wait("image", lambda view: view.phase == "Failed")
+    assert "image volumes need containerd 2.1, this node has" in view.message
+    agent.remove("image")
+    agent.wait_gone("image")
