@@ -65,6 +65,5 @@ class TaskWatch:
 
     def close(self) -> None:
         """End the thread."""
-        self._stream.cancel()
         self._channel.close()
         self._thread.join(5)
