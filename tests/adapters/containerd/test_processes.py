@@ -1,5 +1,6 @@
 """Processes are found by what they were told, and only those that mean the same files."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -10,9 +11,9 @@ from nodeagent.adapters.containerd import processes
 
 
 def test_a_process_is_found_by_words_in_any_order() -> None:
-    with subprocess.Popen(["sleep", "60.123", "0.456"]) as process:
+    with subprocess.Popen(["sleep", "60.123", f"0.{os.getpid()}1"]) as process:
         try:
-            assert list(processes.with_words("0.456", "60.123")) == [process.pid]
+            assert list(processes.with_words(f"0.{os.getpid()}1", "60.123")) == [process.pid]
             assert list(processes.with_words("60.123", "0.457")) == []
         finally:
             process.kill()
