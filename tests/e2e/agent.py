@@ -277,7 +277,13 @@ class Agent:
             "pod folders": _names(self.state / "pods"),
             "pod logs": _names(self.logs_dir),
             "log links": [link.name for link in self._links()],
-            "shims": [str(p) for p in processes.with_words("-address", str(settings.socket))],
+            # One without children holds nothing: containerd forgets a shim that it was just
+            # starting when the call was broken off.
+            "shims": [
+                str(pid)
+                for pid in processes.with_words("-address", str(settings.socket))
+                if any(processes.descendants(pid))
+            ],
         }
         return {kind: things for kind, things in found.items() if things}
 
