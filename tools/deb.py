@@ -17,6 +17,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 from nodeagent import __version__
+from nodeagent.cli.completion import script
+from nodeagent.cli.group import nodeagent
 from nodeagent.core import service_files as files
 
 ROOT = Path(__file__).parents[1]
@@ -165,18 +167,7 @@ def _documents(tree: Path) -> None:
         ("bash", "bash-completion/completions/nodeagent"),
         ("zsh", "zsh/vendor-completions/_nodeagent"),
     ):
-        _write(completion / path, _completion(shell))
-
-
-def _completion(shell: str) -> str:
-    """What click writes for this shell."""
-    from click.shell_completion import get_completion_class
-
-    from nodeagent.cli.group import nodeagent
-
-    kind = get_completion_class(shell)
-    assert kind is not None
-    return kind(nodeagent, {}, "nodeagent", "_NODEAGENT_COMPLETE").source()
+        _write(completion / path, script(nodeagent, shell))
 
 
 def _control(tree: Path, version: tuple[int, int]) -> None:
@@ -203,8 +194,8 @@ def _control(tree: Path, version: tuple[int, int]) -> None:
     _write(control / "conffiles", f"{files.CONFIG}\n{files.ENVIRONMENT}\n")
     sums = [f"{_md5(one)}  {one.relative_to(tree)}\n" for one in paths if not _is_etc(tree, one)]
     _write(control / "md5sums", "".join(sums))
-    for name, script in (("postinst", POSTINST), ("prerm", PRERM), ("postrm", POSTRM)):
-        _write(control / name, script)
+    for name, text in (("postinst", POSTINST), ("prerm", PRERM), ("postrm", POSTRM)):
+        _write(control / name, text)
         (control / name).chmod(0o755)
 
 

@@ -42,13 +42,13 @@ class PodName(msgspec.Struct, frozen=True):
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=ANSWER_LIMIT)
-        self._path = path
+    def __init__(self, path: str, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
+        self._path, self._patience = path, patience
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(ANSWER_LIMIT)
+        self.sock.settimeout(self._patience)
         self.sock.connect(self._path)
 
 
@@ -94,10 +94,10 @@ class Answer:
 
 
 class Client:
-    """One agent, by the path of its socket."""
+    """One agent, by the path of its socket; an answer begins within `patience` seconds."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, *, patience: float = ANSWER_LIMIT) -> None:
+        self.path, self._patience = path, patience
 
     def open(self, path: str, *, accept: str = "application/json", **query: str) -> Answer:
         """Ask. Refused for an error answer, Unreachable where nobody answers."""
@@ -122,7 +122,7 @@ class Client:
     def _request(
         self, method: str, target: str, *, accept: str = "application/json", body: bytes = b""
     ) -> Answer:
-        connection = _Connection(self.path)
+        connection = _Connection(self.path, self._patience)
         try:
             connection.request(method, target, body=body or None, headers={"Accept": accept})
             response = connection.getresponse()

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from nodeagent.cli.client import TABLE, Client, PodName, Refused, asks_agent, pod_path
-from nodeagent.cli.output import EXIT_CODES, cells_of, print_table
+from nodeagent.cli.completion import pods
+from nodeagent.cli.output import cells_of, epilog, print_table
 from nodeagent.cli.why import summary, why_path
 
 _NONE = "<none>"
@@ -15,8 +16,8 @@ _LOG_LINES = 20
 _VOLUME_SHOWN = ("path", "medium", "sizeLimit", "claimName", "secretName", "name", "server")
 
 
-@click.command(epilog=EXIT_CODES)
-@click.argument("pod")
+@click.command(epilog=epilog("nodeagent describe web", "nodeagent describe kube-system/dns"))
+@click.argument("pod", shell_complete=pods)
 @click.option("-n", "--namespace", default="", help="The pod's namespace.")
 @asks_agent
 def describe(pod: str, namespace: str, socket: str) -> None:

@@ -6,10 +6,10 @@ import click
 import msgspec
 
 from nodeagent.cli.client import TABLE, Client, asks_agent
-from nodeagent.cli.output import EXIT_CODES, cells_of, note, print_document, print_table
+from nodeagent.cli.output import cells_of, epilog, note, print_document, print_table
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(epilog=epilog("nodeagent events", "nodeagent events web -w"))
 @click.argument("pod", required=False)
 @click.option(
     "-o", "--output", "form", type=click.Choice(["table", "wide", "json", "yaml"]), default="table",

@@ -14,6 +14,7 @@ import click
 
 from nodeagent.adapters.cri.remote import Size, Wiring, run_remote
 from nodeagent.cli.client import Client, asks_agent, own_path, pod_path
+from nodeagent.cli.completion import containers, pods
 from nodeagent.cli.logs import pick_container
 from nodeagent.cli.output import FAILED, fail, note
 from nodeagent.errors import CriError
@@ -29,11 +30,17 @@ _BLOCK = 64 * 1024
 
 
 @click.command("exec", epilog=_EPILOG, context_settings={"allow_interspersed_args": False})
-@click.option("-c", "--container", default="", help="Which container; the first if not given.")
+@click.option(
+    "-c",
+    "--container",
+    default="",
+    shell_complete=containers,
+    help="Which container; the first if not given.",
+)
 @click.option("-i", "--stdin", is_flag=True, help="Hand our input to the command.")
 @click.option("-t", "--tty", is_flag=True, help="Give the command a terminal.")
 @click.option("-n", "--namespace", default="", help="The pod's namespace.")
-@click.argument("pod")
+@click.argument("pod", shell_complete=pods)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @asks_agent
 def exec_(

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from nodeagent import __version__
 
@@ -22,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("nodeagent.cli.config:config", "Check or show the configuration."),
     "doctor": ("nodeagent.cli.doctor:doctor", "Check this machine, with a fix for each finding."),
     "help": ("nodeagent.cli.help:help_", "Explain an error by its code, or a command."),
+    "completion": ("nodeagent.cli.completion:completion", "Print what makes a shell complete."),
     "install": ("nodeagent.cli.install:install", "Make the agent a service of this machine."),
     "uninstall": ("nodeagent.cli.install:uninstall", "Take back what install wrote."),
 }
@@ -52,10 +54,32 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command '{args[0]}'.{hint} See 'nodeagent --help'.")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands with their lines, without importing any; options as click does."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=COMMANDS[name][1]) for name in names]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, COMMANDS[name][1]) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+class RunCommand(click.Command):
+    """Hands all its words on; offers kubelet's flags, which are no options of click."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from nodeagent.settings.flag_table import CONFIG_FLAGS
+        from nodeagent.settings.flags import HELP
+
+        known = {**{name: f"sets {path}" for name, path in CONFIG_FLAGS.items()}, **HELP}
+        dashed = {f"{'-' if len(name) == 1 else '--'}{name}": text for name, text in known.items()}
+        return [
+            CompletionItem(flag, help=text)
+            for flag, text in sorted(dashed.items())
+            if flag.startswith(incomplete)
+        ]
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,6 +89,7 @@ def nodeagent() -> None:
 
 
 @click.command(
+    cls=RunCommand,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     add_help_option=False,
 )

@@ -3,6 +3,7 @@
 import textwrap
 
 import click
+from click.shell_completion import CompletionItem
 
 from nodeagent.cli.output import FAILED, fail, is_terminal, paint, print_plain
 from nodeagent.core.catalogue import ENTRIES, entry_for, similar
@@ -19,8 +20,14 @@ Exit codes: 0 done, 1 nothing is known under that word, 2 wrong usage."""
 _WIDTH = 88
 
 
+def _words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    words = {entry.code: entry.title for entry in ENTRIES}
+    words |= {reason: entry.title for entry in ENTRIES for reason in entry.reasons}
+    return [CompletionItem(k, help=v) for k, v in words.items() if k.startswith(incomplete)]
+
+
 @click.command("help", epilog=_EPILOG)
-@click.argument("word", required=False, metavar="[CODE|REASON|COMMAND]")
+@click.argument("word", required=False, metavar="[CODE|REASON|COMMAND]", shell_complete=_words)
 @click.option("--list", "all_", is_flag=True, help="List every code.")
 @click.pass_context
 def help_(ctx: click.Context, word: str | None, *, all_: bool) -> None:

@@ -7,7 +7,8 @@ from typing import TypedDict, Unpack
 import click
 
 from nodeagent.cli.client import Client, asks_agent, pod_path
-from nodeagent.cli.output import EXIT_CODES, note
+from nodeagent.cli.completion import containers, pods
+from nodeagent.cli.output import epilog, note
 
 _DEFAULT = "kubectl.kubernetes.io/default-container"
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -34,9 +35,21 @@ def seconds_of(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in _SPAN.findall(text))
 
 
-@click.command(epilog=EXIT_CODES)
-@click.argument("pod")
-@click.option("-c", "--container", default="", help="Which container; the first one if not given.")
+@click.command(
+    epilog=epilog(
+        "nodeagent logs web",
+        "nodeagent logs web -c proxy -f --tail 20",
+        "nodeagent logs web -p --since 10m",
+    )
+)
+@click.argument("pod", shell_complete=pods)
+@click.option(
+    "-c",
+    "--container",
+    default="",
+    shell_complete=containers,
+    help="Which container; the first one if not given.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the container ends.")
 @click.option("-p", "--previous", is_flag=True, help="The run before this one.")
 @click.option("--tail", type=click.IntRange(min=0), help="Only the last N lines.")

@@ -12,6 +12,12 @@ EXIT_CODES = (
 _FREE = ("MESSAGE", "IMAGES")  # columns whose text may be folded
 _LEAST = 24  # characters that such a column gets
 
+
+def epilog(*examples: str, codes: str = EXIT_CODES) -> str:
+    """The end of a command's help: examples, each on a line of its own, and exit codes."""
+    return "\b\n" + "\n".join(["Examples:", *(f"  {one}" for one in examples), "", codes])
+
+
 _GOOD = ("Running", "Completed", "Succeeded", "Ready", "Active", "Normal")
 _MOVING = (
     "Pending",

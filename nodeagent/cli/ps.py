@@ -6,10 +6,10 @@ import click
 import msgspec
 
 from nodeagent.cli.client import TABLE, Client, asks_agent
-from nodeagent.cli.output import EXIT_CODES, cells_of, note, print_document, print_table
+from nodeagent.cli.output import cells_of, epilog, note, print_document, print_table
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(epilog=epilog("nodeagent ps", "nodeagent ps -w", "nodeagent ps -o json -l app=web"))
 @click.option(
     "-o", "--output", "form", type=click.Choice(["table", "wide", "json", "yaml"]), default="table",
     help="Table (default), table with more columns, or the Kubernetes objects.",

@@ -3,6 +3,7 @@
 import click
 
 from nodeagent.cli.client import Client, asks_agent, own_path
+from nodeagent.cli.completion import containers, pods
 from nodeagent.cli.output import EXIT_CODES
 
 _EPILOG = f"""\b
@@ -14,8 +15,14 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("pod")
-@click.option("-c", "--container", default="", help="Only this one; all regular ones if not given.")
+@click.argument("pod", shell_complete=pods)
+@click.option(
+    "-c",
+    "--container",
+    default="",
+    shell_complete=containers,
+    help="Only this one; all regular ones if not given.",
+)
 @click.option("-n", "--namespace", default="", help="The pod's namespace.")
 @asks_agent
 def restart(pod: str, container: str, namespace: str, socket: str) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from nodeagent.cli.client import Client, PodName, asks_agent, own_path
-from nodeagent.cli.output import EXIT_CODES, colour_of, paint, print_document
+from nodeagent.cli.completion import pods
+from nodeagent.cli.output import colour_of, epilog, paint, print_document
 
 
-@click.command(epilog=EXIT_CODES)
-@click.argument("pod")
+@click.command(epilog=epilog("nodeagent why web", "nodeagent why web -o json"))
+@click.argument("pod", shell_complete=pods)
 @click.option(
     "-o", "--output", "form", type=click.Choice(["text", "json", "yaml"]), default="text",
     help="Text (default), or the same as a document.",

@@ -124,6 +124,7 @@ def help_text(program: str) -> str:
     lines += [f"  {_usage(name):<44} {text}" for name, text in HELP.items()]
     lines += ["", "Flags that override a KubeletConfiguration field:"]
     lines += [f"  {_usage(name):<52} {path}" for name, path in sorted(CONFIG_FLAGS.items())]
+    lines += ["", "Exit codes: 0 stopped as told, 1 failed, 2 wrong flags or configuration."]
     return "\n".join(lines)
 
 

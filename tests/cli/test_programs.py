@@ -104,3 +104,14 @@ def test_run_does_not_import_click_nor_the_agent_before_the_settings_are_right()
     found = imported_by('from nodeagent.cli.main import main; main(["run", "--max-pods=many"])')
     assert "nodeagent.settings" in found
     assert not found & {"click", "yaml", "structlog", "grpc", "rich", "asyncio", "nodeagent.app"}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_help_has_examples_and_exit_codes(name: str) -> None:
+    words = ["config", "show", "--help"] if name == "config" else [name, "--help"]
+    found = CliRunner().invoke(group, words)
+    assert found.exit_code == 0
+    assert "Exit codes: " in found.output
+    if name != "run":
+        assert "Examples:\n" in found.output
+        assert f"  nodeagent {name}" in found.output or f" | nodeagent {name}" in found.output
