@@ -12,7 +12,7 @@ from nodeagent.settings import (
     node_version,
 )
 from nodeagent.settings.load import load
-from tests.settings.machine import Machine
+from tests.settings.machine import AGENT, Machine
 
 
 def test_without_any_flag_the_agent_runs_standalone_with_sane_defaults(machine: Machine) -> None:
@@ -138,3 +138,20 @@ def test_the_other_flags_reach_the_settings(machine: Machine) -> None:
 
 def test_the_node_reports_the_kubernetes_version_and_then_our_own() -> None:
     assert node_version().startswith("v1.36.2+nodeagent.")
+
+
+def test_documents_for_static_pods_lie_beside_the_manifests_or_where_the_agent_is_told(
+    machine: Machine,
+) -> None:
+    paths = machine.load().paths
+    assert paths.config_maps == Path("/etc/kubernetes/configmaps")
+    assert paths.secrets == Path("/etc/kubernetes/secrets")
+    assert paths.volumes == Path("/etc/kubernetes/volumes")
+    machine.has(f"staticPodPath: /srv/pods/web.yaml\n---\n{AGENT}secretDir: /run/keys\n")
+    paths = machine.load().paths
+    assert paths.config_maps == Path("/srv/pods/configmaps")
+    assert paths.secrets == Path("/run/keys")
+    machine.has('staticPodPath: ""\n')
+    assert machine.load().paths.secrets is None
+    joined = machine.load("--kubeconfig=/k")
+    assert (joined.paths.config_maps, joined.paths.volumes) == (None, None)
