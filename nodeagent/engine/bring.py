@@ -24,6 +24,7 @@ class Bringer:
         self, pod: DesiredPod, image: str, credentials: Iterable[Credential]
     ) -> SeenImage:
         """Try each credential in turn, or none if there are none, until one opens the image."""
+        settled = False
         await self._access.begin(image)
         try:
             ref, used = await self._first_that_opens(pod, image, tuple(credentials) or (None,))
@@ -32,9 +33,14 @@ class Bringer:
                 detail = "the runtime pulled it, and does not know it afterwards"
                 raise ImageError(op="pull image", target=image, detail=detail)
             await self._access.pulled(image, found.ref, used)
+        except ImagePullFailed:
+            settled = True
+            raise
+        else:
+            settled = True
             return found
         finally:
-            await self._access.end(image)
+            await self._access.end(image, settled=settled)
 
     async def _first_that_opens(
         self, pod: DesiredPod, image: str, credentials: tuple[Credential | None, ...]

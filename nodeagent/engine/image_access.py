@@ -31,6 +31,7 @@ class ImageAccess:
         self._clock, self._rules = clock, rules
         self._records: dict[ImageRef, PulledRecord] = {}
         self._begun: dict[str, int] = {}
+        self._doubtful: set[str] = set()  # images of pulls that ended without an answer
         self._told: set[str] = set()
 
     async def load(self) -> None:
@@ -38,6 +39,7 @@ class ImageAccess:
         records, intents = await self._files.load()
         self._records = {record.ref: record for record in records}
         self._begun = dict.fromkeys(intents, 0)
+        self._doubtful = set(intents)
 
     # --- who may ----------------------------------------------------------------------------
 
@@ -97,11 +99,16 @@ class ImageAccess:
         if not count:
             await self._files.intend(image)
 
-    async def end(self, image: str) -> None:
-        """The pull is over, well or badly, and what there is to remember is."""
+    async def end(self, image: str, *, settled: bool) -> None:
+        """The pull is over; `settled` unless it may yet bring the image, which nobody then opened.
+
+        The note of such a pull stays until one succeeds.
+        """
+        if not settled:
+            self._doubtful.add(image)
         left = self._begun.get(image, 0) - 1
-        if left > 0:
-            self._begun[image] = left
+        if left > 0 or image in self._doubtful:
+            self._begun[image] = max(left, 0)
             return
         await self._files.unintend(image)
         self._begun.pop(image, None)
@@ -109,7 +116,10 @@ class ImageAccess:
     async def pulled(self, image: str, ref: ImageRef, credential: Credential | None) -> None:
         """The pull succeeded with this credential, or without any."""
         record = self._records.get(ref)
-        await self._remember(opened(record, image, ref, credential, now=self._clock.now()))
+        if await self._remember(opened(record, image, ref, credential, now=self._clock.now())):
+            self._doubtful.discard(image)
+        else:
+            self._doubtful.add(image)
 
     async def forget_all_but(self, refs: frozenset[ImageRef], *, before: float) -> None:
         """Records of images that the node no longer had at this time are not needed."""
@@ -118,12 +128,15 @@ class ImageAccess:
                 del self._records[ref]
                 await self._files.forget(ref)
 
-    async def _remember(self, record: PulledRecord) -> None:
+    async def _remember(self, record: PulledRecord) -> bool:
+        """Whether the disk knows it now."""
         before = self._records.get(record.ref)
         self._records[record.ref] = record
         if before is not None and before.openers == record.openers:
-            return
+            return True
         try:
             await self._files.save(record)
         except AgentError as error:
             log.warning("pull of an image is not recorded", image=record.ref, error=str(error))
+            return False
+        return True

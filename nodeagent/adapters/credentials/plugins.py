@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -121,6 +122,7 @@ class Plugins:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env=environment,
+                start_new_session=True,
             )
         except OSError as error:
             raise PluginFailed(f"it cannot be run: {error}") from error
@@ -132,7 +134,7 @@ class Plugins:
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
-                    process.kill()
+                    os.killpg(process.pid, signal.SIGKILL)  # with whatever it has started
                 await process.wait()
         if process.returncode:
             said = err.decode(errors="replace").strip()[-500:]
