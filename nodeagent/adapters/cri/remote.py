@@ -5,6 +5,7 @@ Source: Kubernetes' remote command protocol v4 ("v4.channel.k8s.io") over SPDY/3
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -45,8 +46,6 @@ async def run_remote(url: str, wiring: Wiring) -> int:
     session = _Session(url, reader, writer, wiring)
     try:
         return await session.run()
-    except (ConnectionError, ProtocolError) as error:
-        raise CriUnavailable(op="exec", target=_target(url), detail=str(error)) from error
     finally:
         writer.close()
 
@@ -116,9 +115,11 @@ class _Session:
                 pumps.append(group.create_task(self._feed(stdin, wiring.source)))
             if wiring.sizes is not None:
                 pumps.append(group.create_task(self._resize(resize, wiring.sizes)))
-            await self._receive(error)
+            broken = await self._receive(error)
             for pump in pumps:
                 pump.cancel()
+        if broken is not None:
+            raise CriUnavailable(op="exec", target=self._target, detail=str(broken)) from broken
         return self._exit_code()
 
     def _begin(self, kind: str, sink: Callable[[bytes], None] | None) -> int:
@@ -130,26 +131,30 @@ class _Session:
         return stream
 
     async def _feed(self, stream: int, source: AsyncIterator[bytes]) -> None:
-        async for data in source:
-            self._writer.write(self._spdy.data(stream, data))
-            await self._writer.drain()
-        self._writer.write(self._spdy.data(stream, b"", last=True))
+        with suppress(ConnectionError):  # who receives tells it
+            async for data in source:
+                self._writer.write(self._spdy.data(stream, data))
+                await self._writer.drain()
+            self._writer.write(self._spdy.data(stream, b"", last=True))
 
     async def _resize(self, stream: int, sizes: AsyncIterator[Size]) -> None:
         async for size in sizes:
             text = msgspec.json.encode({"Width": size.width, "Height": size.height})
             self._writer.write(self._spdy.data(stream, text))
 
-    async def _receive(self, error: int) -> None:
-        """Until all outputs have ended, or the connection has."""
-        while self._open:
-            raw = await self._reader.read(_BLOCK)
-            if not raw:
-                if error in self._open and not self._verdict:
-                    raise ConnectionError("the runtime closed the connection")
-                return
-            for event in self._spdy.receive(raw):
-                self._take(event)
+    async def _receive(self, error: int) -> Exception | None:
+        """Until all outputs have ended, or the connection has; what broke it too early."""
+        try:
+            while self._open:
+                raw = await self._reader.read(_BLOCK)
+                if not raw:
+                    early = error in self._open and not self._verdict
+                    return ConnectionError("the runtime closed the connection") if early else None
+                for event in self._spdy.receive(raw):
+                    self._take(event)
+        except (ConnectionError, ProtocolError) as broken:
+            return broken
+        return None
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Data):
