@@ -267,3 +267,13 @@ def with_wake(plan: Plan, at: float | None) -> Plan:
         return plan
     nearest = at if plan.wake_at is None else min(at, plan.wake_at)
     return msgspec.structs.replace(plan, wake_at=nearest)
+
+
+def outline(plan: Plan) -> list[str]:
+    """What a plan does, one word for each action, for a line of the log."""
+    return [_describe(action) for action in plan.actions]
+
+
+def _describe(action: Action) -> str:
+    name = getattr(action, "name", "")
+    return f"{type(action).__name__}({name})" if name else type(action).__name__

@@ -1,15 +1,15 @@
 """Read a pod's probes: defaults, named ports, annotations. Source: Kubernetes API
 reference of Probe, KEP-4939 for gRPC over TLS."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.containers import Kind, each_container, field_path
+from nodeagent.core.containers import Kind, each_container
+from nodeagent.core.env import expand
+from nodeagent.core.subject import subject_of
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.events import Subject
 from nodeagent.model.probes import (
     PERIOD_FLOOR,
     BrokenCheck,
@@ -26,7 +26,6 @@ from nodeagent.model.probes import (
 PREFIX = "probe.nodeagent.dev/"
 FAST = "fast-until-ready"
 _MAX_PORT = 65535
-_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 
 
 class PodProbes(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +49,7 @@ def pod_probes(pod: DesiredPod, rules: ProbeRules) -> PodProbes:
     notes = _Notes(pod.annotations)
     fast = notes.flag(FAST, default=rules.fast)
     probes = tuple(
-        _spec(pod, field_path(kind, container.name), container, probe_kind, probe, notes, fast=fast)
+        _spec(pod, container, probe_kind, probe, notes, fast=fast)
         for kind, container in each_container(pod.spec)
         if kind in (Kind.REGULAR, Kind.SIDECAR)
         for probe_kind, probe in _each_probe(container)
@@ -75,17 +74,6 @@ def http_check(action: v1.HTTPGetAction, container: v1.Container) -> HttpCheck:
         tls=(action.scheme or "HTTP").upper() == "HTTPS",
         headers=tuple((header.name, header.value) for header in action.httpHeaders or ()),
     )
-
-
-def expand_static(words: Sequence[str], env: Mapping[str, str]) -> tuple[str, ...]:
-    """Replace `$(NAME)` by literal variables; `$$` is one `$`, an unknown name stays as it is."""
-
-    def _value(match: re.Match[str]) -> str:
-        if match.group() == "$$":
-            return "$"
-        return env.get(match.group(1), match.group())
-
-    return tuple(_REFERENCE.sub(_value, word) for word in words)
 
 
 class _Notes:
@@ -128,7 +116,6 @@ def _each_probe(container: v1.Container) -> Iterator[tuple[ProbeKind, v1.Probe]]
 
 def _spec(
     pod: DesiredPod,
-    path: str,
     container: v1.Container,
     kind: ProbeKind,
     probe: v1.Probe,
@@ -142,7 +129,7 @@ def _spec(
     return ProbeSpec(
         container=container.name,
         kind=kind,
-        subject=Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid, field_path=path),
+        subject=subject_of(pod, container.name),
         check=_check(probe, container, tls=tls),
         period=notes.seconds(f"{key}.period-ms", default=float(probe.periodSeconds or 10)),
         timeout=notes.seconds(f"{key}.timeout-ms", default=float(probe.timeoutSeconds or 1)),
@@ -157,7 +144,8 @@ def _check(probe: v1.Probe, container: v1.Container, *, tls: bool) -> Check:
     try:
         if probe.exec is not None:
             literals = {entry.name: entry.value or "" for entry in container.env or ()}
-            return ExecCheck(command=expand_static(probe.exec.command or (), literals))
+            words = probe.exec.command or ()
+            return ExecCheck(command=tuple(expand(word, literals) for word in words))
         if probe.httpGet is not None:
             return http_check(probe.httpGet, container)
         if probe.tcpSocket is not None:

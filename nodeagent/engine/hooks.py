@@ -10,12 +10,12 @@ import structlog
 from lightkube.models import core_v1 as v1
 from msgspec.structs import replace
 
-from nodeagent.core.containers import field_path, find_container
 from nodeagent.core.probe_spec import PortError, http_check
+from nodeagent.core.subject import subject_of
 from nodeagent.engine.ports import Recorder
 from nodeagent.errors import AgentError, HookFailed
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import EventType
 from nodeagent.model.ids import ContainerId
 from nodeagent.model.launch import ExecResult
 from nodeagent.model.probes import HookReply, HttpCheck
@@ -139,7 +139,7 @@ class Hooks:
             return reply.error
         self.http_fallbacks += 1
         headers = tuple(h for h in check.headers if h[0].lower() != "authorization")
-        subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid)
+        subject = subject_of(pod)
         where = f"{check.host or ip}:{check.port}"
         text = f"request to HTTPS lifecycle hook {where} got HTTP response, "
         text += "retry with HTTP succeeded"
@@ -162,9 +162,7 @@ class Hooks:
         return ""
 
     def _tell(self, pod: DesiredPod, container: v1.Container, reason: str, message: str) -> None:
-        found = find_container(pod.spec, container.name)
-        path = field_path(found[0], container.name) if found else ""
-        subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid, field_path=path)
+        subject = subject_of(pod, container.name)
         self._recorder.event(subject, EventType.WARNING, reason, message)
 
 

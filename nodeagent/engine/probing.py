@@ -28,11 +28,12 @@ from nodeagent.core.probes import (
     starved,
     why_not,
 )
+from nodeagent.core.subject import subject_of
 from nodeagent.engine.ports import Clock, Recorder
 from nodeagent.engine.probe_ports import Checks, Listener, Pressure
 from nodeagent.engine.probe_seats import PodSeat, ProbeSeat
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import EventType
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health
 from nodeagent.model.observed import Phase, SeenContainer
@@ -152,7 +153,7 @@ class Probing:
         found = pod_probes(pod, self._rules)
         for probe in seat.take_specs(found.probes):
             self._rest(probe)
-        subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid)
+        subject = subject_of(pod)
         for problem in found.problems:
             self._recorder.event(subject, EventType.WARNING, "InvalidProbeAnnotation", problem)
 

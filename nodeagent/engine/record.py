@@ -24,7 +24,8 @@ class PodRecord:
     async def save_before_acting(self, memory: PodMemory) -> None:
         """What must survive a kill in the middle of an action; a status alone can wait.
 
-        A pod that ends does so even where the disk takes no more.
+        Where the disk takes no more, a pod that has a record goes on with an older one: that costs
+        a back-off or a grace at the next start of the agent, and a pod that is down costs more.
         """
         memory = lasting(memory)
         if self._saved is not None and _essence(memory) == _essence(self._saved):
@@ -32,15 +33,20 @@ class PodRecord:
         try:
             await self._write(memory)
         except AgentError as error:
-            if memory.ending is None:
+            if memory.ending is None and self._saved is None:
                 raise
-            log.warning("end of a pod is not recorded", pod=memory.pod.uid, error=str(error))
+            log.warning("pod is not recorded", pod=memory.pod.uid, error=str(error))
 
-    async def save(self, memory: PodMemory) -> None:
-        """The record says what the memory does afterwards."""
+    async def save(self, memory: PodMemory) -> bool:
+        """The record says what the memory does afterwards; False where the disk refused."""
         memory = lasting(memory)
-        if memory != self._saved:
-            await self._write(memory)
+        try:
+            if memory != self._saved:
+                await self._write(memory)
+        except AgentError as error:
+            log.warning("pod is not recorded", pod=memory.pod.uid, error=str(error))
+            return False
+        return True
 
     async def _write(self, memory: PodMemory) -> None:
         await self._records.save(memory)

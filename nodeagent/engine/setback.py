@@ -4,12 +4,13 @@ import random
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.containers import Kind, each_container, field_path
+from nodeagent.core.containers import each_container
 from nodeagent.core.restart import backoff_key, crash_loop, may_restart, restart_at
+from nodeagent.core.subject import subject_of
 from nodeagent.engine.ports import Recorder
 from nodeagent.errors import AgentError, Retry
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import EventType
 from nodeagent.model.memory import PodMemory, Trouble
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
@@ -87,7 +88,7 @@ class BackoffTeller:
                 continue
             if self._is_held(memory, container, newest, rules=rules, now=now):
                 self._told[container.name] = newest.id
-                self._emit(memory, kind, container)
+                self._emit(memory, container)
 
     def _is_held(
         self,
@@ -103,14 +104,9 @@ class BackoffTeller:
         key = backoff_key(memory.pod, container)
         return restart_at(entry, key, newest, loop=loop, now=now) > now
 
-    def _emit(self, memory: PodMemory, kind: Kind, container: v1.Container) -> None:
+    def _emit(self, memory: PodMemory, container: v1.Container) -> None:
         pod = memory.pod
-        subject = Subject(
-            name=pod.name,
-            namespace=pod.namespace,
-            uid=pod.uid,
-            field_path=field_path(kind, container.name),
-        )
+        subject = subject_of(pod, container.name)
         self._recorder.event(
             subject,
             EventType.WARNING,

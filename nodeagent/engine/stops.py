@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Sequence
 
 import structlog
 
-from nodeagent.core.containers import field_path, find_container
+from nodeagent.core.containers import find_container
+from nodeagent.core.subject import subject_of
 from nodeagent.engine.ports import Containers, Hooks, Recorder
 from nodeagent.errors import AgentError
 from nodeagent.model.actions import StopContainers, StopOne
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import EventType
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
@@ -72,14 +73,8 @@ class Stopper:
             log.info("container did not wait for its turn to end", container=stop.name)
 
     def _tell(self, stop: StopOne, pod: DesiredPod) -> None:
-        known = find_container(pod.spec, stop.name)
-        subject = Subject(
-            name=pod.name,
-            namespace=pod.namespace,
-            uid=pod.uid,
-            field_path=field_path(known[0], stop.name) if known else "",
-        )
         message = stop.message or f"Stopping container {stop.name}"
+        subject = subject_of(pod, stop.name)
         self._recorder.event(subject, EventType.NORMAL, "Killing", message)
 
 

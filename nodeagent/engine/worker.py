@@ -10,7 +10,7 @@ from nodeagent.aio.bell import Bell
 from nodeagent.core.broken_start import free_attempts, without_broken_off
 from nodeagent.core.ending import deadline_of, ending_due
 from nodeagent.core.ends import event_of_exit, is_over, take_ends, without_plans
-from nodeagent.core.plan import plan_pod, with_wake
+from nodeagent.core.plan import outline, plan_pod, with_wake
 from nodeagent.core.remember import (
     with_counts,
     with_failed_hook,
@@ -22,6 +22,7 @@ from nodeagent.core.remember import (
     without_trouble,
 )
 from nodeagent.core.status import derive_status
+from nodeagent.core.subject import subject_of
 from nodeagent.engine.data import PodData
 from nodeagent.engine.execute import Executor
 from nodeagent.engine.record import PodRecord
@@ -29,7 +30,6 @@ from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.errors import AgentError, ConfigError, HookFailed
 from nodeagent.model.actions import (
-    Action,
     CreateSandbox,
     EnsureImage,
     ForgetPod,
@@ -40,15 +40,15 @@ from nodeagent.model.actions import (
     StopContainers,
 )
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.events import EventType, Subject
-from nodeagent.model.ids import PodUid
-from nodeagent.model.memory import Ending, EndRequest, PodMemory
+from nodeagent.model.events import EventType
+from nodeagent.model.memory import Ending, EndRequest, EndWhy, PodMemory
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
 
 _CREATING = (CreateSandbox, StartContainer)
 _MAY_REPEAT = (EnsureImage, RefreshVolumes, StartContainer)  # without a change in sight
+SAVE_AGAIN = 10.0  # seconds until a record that the disk refused is tried again
 RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
 
 
@@ -58,7 +58,7 @@ class PodWorker:
     def __init__(self, memory: PodMemory, tools: WorkerTools, executor: Executor) -> None:
         self.memory = memory
         self._tools, self._executor = tools, executor
-        self._uid: PodUid = memory.pod.uid
+        self._uid, self._key = memory.pod.uid, memory.pod.key
         self._bell = Bell()
         self._record = PodRecord(tools.records)
         self._has_record = False
@@ -136,23 +136,17 @@ class PodWorker:
             pause = await self._step()
         except AgentError as error:
             self._setback.grow(self.memory.pod, self._tools.clock.now())
-            log.warning(
-                "pod step failed",
-                pod=self._name,
-                error=str(error),
-                again_in=round(self._setback.delay, 1),
-            )
+            if self.memory.ending is not None:
+                self._event(EventType.WARNING, "FailedKillPod", f"error killing pod: {error}")
+            again_in = round(self._setback.delay, 1)
+            log.warning("pod step failed", pod=self._key, error=str(error), again_in=again_in)
             return self._setback.delay
         except Exception:  # a bug here must not stop the other pods
             self._tools.count_bug()
             self._setback.grow(self.memory.pod, self._tools.clock.now())
-            log.exception("bug while working on a pod", pod=self._name)
+            log.exception("bug while working on a pod", pod=self._key)
             return self._setback.delay
         return pause
-
-    @property
-    def _name(self) -> str:
-        return f"{self.memory.pod.namespace}/{self.memory.pod.name}"
 
     async def _step(self) -> float | None:
         """Take in what changed, plan, act. None: nothing to do until a ring."""
@@ -177,25 +171,26 @@ class PodWorker:
             self.memory = without_plans(self.memory, seen)
         self._teller.tell(self.memory, seen, rules=self._tools.rules(), now=now)
         if not plan.actions:
-            await self._record.save(self.memory)
-            return None if plan.wake_at is None else max(plan.wake_at - now, 0.0)
+            saved = await self._record.save(self.memory)
+            left = None if plan.wake_at is None else max(plan.wake_at - now, 0.0)
+            return left if saved else min(SAVE_AGAIN, left or SAVE_AGAIN)
         if self._unsure and any(isinstance(a, _CREATING) for a in plan.actions):
             await self._executor.look(self._uid)
             self._unsure = False
             return 0.0
         await self._record.save_before_acting(self.memory)
         self._tools.count_plan(plan)
-        log.debug("plan", pod=self._name, why=plan.why, actions=_outline(plan))
+        log.debug("plan", pod=self._key, why=plan.why, actions=outline(plan))
         await self._act(plan)
         return self._pause_after(plan, seen, now)
 
     def _pause_after(self, plan: Plan, seen: ObservedPod, now: float) -> float:
         """None, unless the same was done to the same sight before: then it did not help."""
-        acted = (_outline(plan), seen)
+        acted = (outline(plan), seen)
         again, self._acted = acted == self._acted, acted
         if again and not any(isinstance(a, _MAY_REPEAT) for a in plan.actions):
             self._setback.grow(self.memory.pod, now)
-            log.warning("actions change nothing", pod=self._name, actions=_outline(plan))
+            log.warning("actions change nothing", pod=self._key, actions=outline(plan))
             return self._setback.delay
         self._setback.clear()
         return 0.0
@@ -232,8 +227,7 @@ class PodWorker:
         ending = ending_due(self.memory, now=now, request=self._asked_end)
         self._asked_end = None
         if ending is not None and ending != self.memory.ending:
-            self._begin_end(ending)
-            self._refresh_status(seen, now)
+            self._begin_end(ending, seen, now)
         tools.publish(self.memory, seen)
 
     def _take_data(self) -> None:
@@ -267,9 +261,13 @@ class PodWorker:
         if status != self.memory.status:
             self.memory = msgspec.structs.replace(self.memory, status=status)
 
-    def _begin_end(self, ending: Ending) -> None:
+    def _begin_end(self, ending: Ending, seen: ObservedPod, now: float) -> None:
         self.memory = msgspec.structs.replace(self.memory, ending=ending)
-        log.info("pod ends", pod=self._name, why=ending.why.value, grace=round(ending.grace, 1))
+        self._refresh_status(seen, now)
+        told = self.memory.status.message if self.memory.status else None
+        if ending.why is EndWhy.DEADLINE and told:
+            self._event(EventType.NORMAL, ending.why.value, told)
+        log.info("pod ends", pod=self._key, why=ending.why.value, grace=round(ending.grace, 1))
 
     def _asks_admission(self) -> bool:
         """Whether this pod never ran here: what runs is adopted and never asked again."""
@@ -289,7 +287,7 @@ class PodWorker:
             return True
         self.memory = msgspec.structs.replace(self.memory, rejected=refused)
         self._event(EventType.WARNING, refused.reason, refused.message)
-        log.warning("pod refused", pod=self._name, reason=refused.reason, message=refused.message)
+        log.warning("pod refused", pod=self._key, reason=refused.reason, message=refused.message)
         return False
 
     # --- acting -----------------------------------------------------------------------------
@@ -349,19 +347,19 @@ class PodWorker:
         self.memory = with_try(self.memory, action)
         if action.backoff is not None:
             await self._record.save_before_acting(self.memory)
-        name, now = action.name, self._tools.clock.now()
+        name = action.name
         try:
             memory = await self._executor.execute(action, self.memory, self._seen())
             done = await self._run_hook(name, memory)
         except AgentError as error:
+            now = self._tools.clock.now()
             trouble = container_trouble(self.memory.troubles.get(name), error, now=now)
             self._unsure = not isinstance(error, (ConfigError, HookFailed))
             self._tools.pulls.doubt(self._uid, name)
             self.memory = with_trouble(self.memory, action, trouble)
             self._event(EventType.WARNING, "Failed", f"Error: {error.detail}", name)
-            log.warning(
-                "container does not start", pod=self._name, container=name, error=str(error)
-            )
+            text = str(error)
+            log.warning("container does not start", pod=self._key, container=name, error=text)
             return not isinstance(error, HookFailed)
         self.memory = without_trouble(memory, name)
         return done
@@ -391,16 +389,5 @@ class PodWorker:
         return None if due is None else max(due - self._tools.clock.now(), 0.0)
 
     def _event(self, type_: EventType, reason: str, message: str, container: str = "") -> None:
-        pod = self.memory.pod
-        path = f"spec.containers{{{container}}}" if container else ""
-        subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid, field_path=path)
+        subject = subject_of(self.memory.pod, container)
         self._tools.recorder.event(subject, type_, reason, message)
-
-
-def _outline(plan: Plan) -> list[str]:
-    return [_describe(action) for action in plan.actions]
-
-
-def _describe(action: Action) -> str:
-    name = getattr(action, "name", "")
-    return f"{type(action).__name__}({name})" if name else type(action).__name__

@@ -6,7 +6,7 @@ import pytest
 from lightkube.models import core_v1 as v1
 from lightkube.models.meta_v1 import ObjectMeta
 
-from nodeagent.core.probe_spec import PodProbes, expand_static, pod_probes
+from nodeagent.core.probe_spec import PodProbes, pod_probes
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import PodUid
 from nodeagent.model.probes import (
@@ -112,7 +112,11 @@ def test_command_words_see_literal_variables_only() -> None:
 
 
 def test_dollars_are_read_from_left_to_right() -> None:
-    assert expand_static(["$$$(A)", "$A"], {"A": "1"}) == ("$1", "$A")
+    probe = v1.Probe(exec=v1.ExecAction(command=["$$$(A)", "$A"]))
+    (spec,) = specs_of(
+        v1.Container(name="web", env=[v1.EnvVar(name="A", value="1")], livenessProbe=probe)
+    ).probes
+    assert spec.check == ExecCheck(command=("$1", "$A"))
 
 
 def test_annotations_set_milliseconds() -> None:

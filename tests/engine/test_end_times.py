@@ -93,7 +93,7 @@ def is_heard(end: End, moment: float) -> bool:
     if end.death is None:
         return True
     died, gone_for = end.death
-    return moment < died - 0.05 or moment > died + gone_for
+    return moment < died - 0.05 or moment > died + gone_for + 0.05
 
 
 async def carry_out(end: End) -> float:

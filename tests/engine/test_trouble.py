@@ -77,3 +77,49 @@ async def test_an_end_is_seen_even_where_its_message_cannot_be_read() -> None:
         await asyncio.sleep(2)
         node.crash(code=3)
         await until(lambda: node.status().phase == "Failed", at_most=5)
+
+
+async def test_an_event_of_an_init_container_points_at_the_init_containers() -> None:
+    machine = Machine()
+    machine.runtime.fail["start_container"] = lambda _: True
+    pod = a_pod(initContainers=[a_container("first")])
+    async with running(pod, machine=machine) as node:
+        await asyncio.sleep(2)
+        paths = {s.field_path for s, _, reason, _ in node.recorder.told if reason == "Failed"}
+        assert paths == {"spec.initContainers{first}"}
+
+
+async def test_a_pod_past_its_deadline_says_so() -> None:
+    async with running(a_pod(activeDeadlineSeconds=5)) as node:
+        await asyncio.sleep(20)
+        assert node.recorder.messages("DeadlineExceeded") == [
+            "Pod was active on the node longer than the specified deadline"
+        ]
+
+
+async def test_an_end_that_fails_is_told() -> None:
+    async with running(a_pod()) as node:
+        await asyncio.sleep(2)
+        node.runtime.fail["stop_container"] = lambda _: True
+        node.unwant()
+        await asyncio.sleep(5)
+        assert node.recorder.messages("FailedKillPod")[0].startswith("error killing pod: ")
+        node.runtime.fail.clear()
+        await until(lambda: not node.workers.memories(), at_most=30)
+
+
+async def test_a_full_disk_does_not_keep_a_container_from_being_replaced() -> None:
+    async with running(a_pod()) as node:
+        await asyncio.sleep(2)
+        node.records.full = True
+        node.crash()
+        await asyncio.sleep(1)
+        assert node.is_running()
+        node.crash()
+        await asyncio.sleep(9)
+        assert not node.is_running()
+        await asyncio.sleep(2)
+        assert node.is_running()
+        node.records.full = False
+        await asyncio.sleep(15)
+        assert node.records.of("u1").restart_counts == {"web": 2}

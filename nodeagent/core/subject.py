@@ -1,0 +1,16 @@
+"""Whom an event is about."""
+
+from nodeagent.core.containers import field_path, find_container
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import Subject
+
+
+def subject_of(pod: DesiredPod, container: str = "") -> Subject:
+    """The pod, or one of its containers, of whatever kind; an unknown container is the pod."""
+    known = find_container(pod.spec, container) if container else None
+    return Subject(
+        name=pod.name,
+        namespace=pod.namespace,
+        uid=pod.uid,
+        field_path=field_path(known[0], container) if known else "",
+    )
