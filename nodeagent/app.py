@@ -34,7 +34,9 @@ from nodeagent.build import (
     containerd_settings,
     local_data,
     node_facts,
+    node_shutdown,
     pod_sources,
+    taken_up,
     volume_registry,
     with_endpoint,
 )
@@ -94,12 +96,15 @@ async def _run(settings: Settings, reread: Callable[[], Settings]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        agent = await _build(settings, stack, reread)
+        agent = await _build(settings, stack, reread, stop)
         await supervise(agent, stop=stop, patience=PATIENCE)
 
 
 async def _build(
-    settings: Settings, stack: AsyncExitStack, reread: Callable[[], Settings]
+    settings: Settings,
+    stack: AsyncExitStack,
+    reread: Callable[[], Settings],
+    stop: asyncio.Event,
 ) -> dict[str, Component]:
     """Every component in the order of its start. Adapters close when the stack does."""
     given = settings
@@ -125,7 +130,10 @@ async def _build(
     await engine.load()
     reloader = Reloader(given, reread=reread, apply=engine.reload, threads=threads)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
-    return components | engine.components() | {"reload": reloader.run}
+    shutdown = node_shutdown(settings, engine.workers, engine.journal, stop=stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shutdown.terminate)
+    last = {"reload": reloader.run, "shutdown": shutdown.run}
+    return components | engine.components() | last
 
 
 class _Engine:
@@ -246,7 +254,7 @@ class _Engine:
         """Take up what an earlier run left on disk."""
         await self.journal.load()
         await self.access.load()
-        records = await self._records.load_all()
+        records = await taken_up(await self._records.load_all())
         for memory in records:
             self.probing.restore(memory.pod.uid, memory.probes)
         self.workers.restore(records)

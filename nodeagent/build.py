@@ -13,6 +13,7 @@ from nodeagent.adapters.cgroupfs.v2 import V2Tree
 from nodeagent.adapters.containerd.config import ContainerdSettings
 from nodeagent.adapters.containerd.oci import PAUSE_IMAGE
 from nodeagent.adapters.host.facts import HostFacts
+from nodeagent.adapters.host.logind import Logind
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.manifests.data import LocalData
@@ -33,13 +34,17 @@ from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
 from nodeagent.core.rules import allocatable, node_rules, pod_capacity
+from nodeagent.core.shutdown import Group, after_shutdown, groups_of
 from nodeagent.engine.configs import HostTexts
-from nodeagent.engine.ports import ManifestSource
+from nodeagent.engine.ports import ManifestSource, Recorder
+from nodeagent.engine.shutdown import Shutdown
 from nodeagent.engine.startup import choose_driver
+from nodeagent.engine.workers import Workers
 from nodeagent.model.data import DataKind
 from nodeagent.model.desired import DesiredPod, Problem, Source
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
+from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import NodeFacts, NodeRules
 from nodeagent.settings import Settings
 
@@ -260,3 +265,39 @@ def with_endpoint(settings: Settings, endpoint: str) -> Settings:
     """The same settings with the runtime at another endpoint."""
     runtime = msgspec.structs.replace(settings.runtime, endpoint=endpoint, images=endpoint)
     return msgspec.structs.replace(settings, runtime=runtime)
+
+
+def node_shutdown(
+    settings: Settings, workers: Workers, recorder: Recorder, *, stop: Callable[[], None]
+) -> Shutdown:
+    """Who ends the pods when the machine goes down; `stop` ends the agent."""
+    return Shutdown(
+        power=Logind(),
+        pods=workers,
+        groups=shutdown_groups(settings),
+        recorder=recorder,
+        node=settings.node.name,
+        stop=stop,
+    )
+
+
+def shutdown_groups(settings: Settings) -> tuple[Group, ...]:
+    """How long pods of which priority have when the machine goes down."""
+    kubelet = settings.kubelet
+    return groups_of(
+        total=kubelet.shutdown_grace_period,
+        critical=kubelet.shutdown_grace_period_critical_pods,
+        by_priority=(
+            Group(priority=one.priority, seconds=one.shutdown_grace_period_seconds)
+            for one in kubelet.shutdown_grace_period_by_pod_priority
+        ),
+    )
+
+
+async def taken_up(records: Iterable[PodMemory]) -> tuple[PodMemory, ...]:
+    """The records to go on with: pods that only a shutdown of the machine ended begin anew."""
+    found = tuple(records)
+    fresh = tuple(after_shutdown(memory) for memory in found)
+    if fresh != found and await Logind().is_stopping():
+        return found  # it is not over yet
+    return fresh

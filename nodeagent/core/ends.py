@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from nodeagent.core.containers import each_container
 from nodeagent.core.plan_teardown import STOP_WHY
 from nodeagent.model.actions import StopOne, StopWhy
 from nodeagent.model.ends import EndNote, EndReason, OomKill, OomScope
@@ -51,16 +52,22 @@ def note_of_stop(stop: StopOne, *, now: float) -> EndNote:
     return EndNote(reason=reason, at=now, text=": ".join(part for part in parts if part))
 
 
-def note_of_exit(seen: SeenContainer) -> EndNote:
-    """Why an exited container ended that was not stopped by us."""
-    reason, text = _own_reason(seen)
+def note_of_exit(seen: SeenContainer, *, alone: bool = False) -> EndNote:
+    """Why an exited container ended that was not stopped by us.
+
+    `alone`: it is the only one of its pod, so that the pod's limit is its own.
+    """
+    reason, text = _own_reason(seen, alone=alone)
     return EndNote(reason=reason, at=seen.finished_at, text=text)
 
 
-def _own_reason(seen: SeenContainer) -> tuple[EndReason, str]:
+def _own_reason(seen: SeenContainer, *, alone: bool) -> tuple[EndReason, str]:
     code = seen.exit_code
     if seen.oom is not None and _explains(seen.oom, seen):
-        reason, text = _OOM_REASONS[seen.oom.scope]
+        scope = seen.oom.scope
+        if alone and scope is OomScope.POD:
+            scope = OomScope.CONTAINER
+        reason, text = _OOM_REASONS[scope]
         return reason, f"the kernel killed {seen.oom.process} (pid {seen.oom.pid}): {text}"
     if seen.reason == "OOMKilled":
         return EndReason.OOM_KILLED, ""
@@ -90,9 +97,10 @@ def take_ends(memory: PodMemory, seen: ObservedPod) -> Mapping[str, EndNote]:
     notes: dict[str, EndNote] = {
         c.id: memory.ends[c.id] for c in seen.containers if c.id in memory.ends
     }
+    alone = sum(1 for _ in each_container(memory.pod.spec)) == 1
     for container in seen.containers:
         if container.phase is Phase.EXITED and container.id not in notes:
-            notes[container.id] = note_of_exit(container)
+            notes[container.id] = note_of_exit(container, alone=alone)
     return notes
 
 

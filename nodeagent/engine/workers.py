@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core import shutdown
 from nodeagent.core.admission import admit
 from nodeagent.core.orphan import orphan_pod
 from nodeagent.core.status import TERMINAL
@@ -41,6 +42,7 @@ class Workers:
         self._group: asyncio.TaskGroup | None = None
         self._records: dict[PodUid, PodMemory] = {}
         self.draining = False
+        self.refuses_all = False  # the machine goes down
         self.changed = asyncio.Event()
         self.first_round = asyncio.Event()
         self.on_forgotten: Callable[[PodMemory], None] = lambda _: None
@@ -166,6 +168,8 @@ class Workers:
 
     def refuse(self, memory: PodMemory) -> Rejected | None:
         """Admission among the pods that have been admitted, are not over and are to stay."""
+        if self.refuses_all:
+            return Rejected(reason=shutdown.REASON, message=shutdown.REFUSAL)
         unsupported = self._executor_tools().volumes.unsupported(memory.pod)
         if unsupported:
             return Rejected(reason="VolumeNotSupported", message=unsupported)

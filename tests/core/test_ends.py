@@ -81,6 +81,13 @@ def test_an_end_that_is_not_ours_has_one_reason(record: dict[str, Any], reason: 
     assert note_of_exit(ended(**record)).reason is reason
 
 
+def test_the_limit_of_a_pod_with_one_container_is_that_containers() -> None:
+    record = ended(code=137, oom=kill(OomScope.POD))
+    assert take_ends(remembered(), sight(record))[ID].reason is EndReason.OOM_KILLED
+    two = remembered(a_pod(a_container(), a_container("b")))
+    assert take_ends(two, sight(record))[ID].reason is EndReason.POD_OOM
+
+
 def test_a_stop_of_ours_explains_the_exit_whatever_its_code() -> None:
     note = note_of_stop(a_stop(detail="HTTP probe failed with statuscode: 500"), now=90.0)
     memory = remembered(NEVER, ends={ID: note})
