@@ -219,6 +219,7 @@ def local_data(
         watcher=watcher,
         on_change=on_change,
         on_problems=on_problems,
+        bindings=paths.root / "claims.json",
         rescan=settings.agent.audit_period,
     )
 

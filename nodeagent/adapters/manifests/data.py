@@ -7,6 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 import structlog
 
 from nodeagent.adapters.manifests.folder import RESCAN, Folder, Found
@@ -39,7 +40,8 @@ class LocalData:
     `on_change` is called with the uids of followed pods when an object they refer to came, went
     or changed, `on_problems` when what keeps files from being used changed. A folder with secrets
     that others than its owner may look into is refused. A file that turned bad keeps its last good
-    version for as long as the agent runs; nothing is ever written to disk.
+    version for as long as the agent runs. Nothing is written to disk but which claim has which
+    volume, in the file `bindings`, so that no restart of the agent gives a claim another one.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class LocalData:
         watcher: Inotify | None,
         on_change: Callable[[Iterable[PodUid]], None],
         on_problems: Callable[[tuple[Problem, ...]], None] = lambda _: None,
+        bindings: Path | None = None,
         rescan: float = RESCAN,
     ) -> None:
         self._folders = {
@@ -63,7 +66,9 @@ class LocalData:
         self._versions: dict[DataKey, int] = {}
         self._count = 0
         self._followed: dict[PodUid, tuple[DesiredPod, frozenset[DataKey]]] = {}
+        self._threads, self._bindings = threads, bindings
         self._bound: dict[str, str] = {}
+        self._saved: dict[str, str] = {}
         self._all_read = asyncio.Event()
         self.problems: tuple[Problem, ...] = ()
 
@@ -71,6 +76,8 @@ class LocalData:
         """Follow all folders, for ever."""
         if not self._folders:
             self._all_read.set()
+        if self._bindings is not None:
+            self._bound = self._saved = await self._threads.run(_load, self._bindings)
         async with asyncio.TaskGroup() as group:
             for place, folder in self._folders.items():
                 group.create_task(self._read(place, folder), name=f"data in {place}")
@@ -132,6 +139,18 @@ class LocalData:
             async for one in found:
                 self._found[place] = one
                 self._take()
+                await self._save()
+
+    async def _save(self) -> None:
+        """Only once every folder was read, or what is bound would look like what is not."""
+        if self._bindings is None or self._bound == self._saved or not self._all_read.is_set():
+            return
+        bound = dict(self._bound)
+        try:
+            await self._threads.run(_write, self._bindings, bound)
+            self._saved = bound
+        except OSError as error:
+            log.warning("claims not recorded", path=str(self._bindings), error=str(error))
 
     def _take(self) -> None:
         """Join what the folders hold, and tell whoever is concerned."""
@@ -165,7 +184,8 @@ class LocalData:
         claims = [one for one in joined.values() if isinstance(one, Claim)]
         volumes = [one for one in joined.values() if isinstance(one, PersistentVolume)]
         bound = bind(claims, volumes, bound=self._bound)
-        self._bound = {f"{c.namespace}/{c.name}": c.volume for c in bound if c.volume}
+        if len(self._found) == len(self._folders):
+            self._bound = {f"{c.namespace}/{c.name}": c.volume for c in bound if c.volume}
         return {**joined, **{key_of(claim): claim for claim in bound}}
 
     def _tell(self, changed: Collection[DataKey]) -> None:
@@ -219,6 +239,23 @@ class _Files:
             "holds secrets, and others than its owner may look into it, so that nothing is read"
             f" from it; run: chmod 700 {path}"
         )
+
+
+def _load(path: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.MsgspecError) as error:
+        log.warning("earlier bindings of claims are lost", path=str(path), error=str(error))
+        return {}
+
+
+def _write(path: Path, bound: dict[str, str]) -> None:
+    """Replace the file, whole or not at all."""
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.write_bytes(msgspec.json.encode(bound, order="sorted"))
+    draft.replace(path)
 
 
 def _clash(origin: str, one: DataObject, first: str) -> Problem:

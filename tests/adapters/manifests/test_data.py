@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,7 @@ class Source:
             watcher=watcher,
             on_change=self._changed,
             on_problems=lambda _: self._news.set(),
+            bindings=top / "claims.json",
         )
 
     def _changed(self, uids: Iterable[PodUid]) -> None:
@@ -236,6 +237,46 @@ async def test_a_claim_is_bound_as_soon_as_its_volume_is_there(tmp_path: Path) -
         assert found.data.follow(pod) != before
         replace(found.volumes / "volume.yaml", VOLUME.replace("/disk", "/other"))
         await found.until(lambda: len(found.rung) == 3)
+
+
+async def eventually(ask: Callable[[], Awaitable[str]], answer: str) -> None:
+    """Ask until the answer is this."""
+    for _ in range(300):
+        if await ask() == answer:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"never {answer}")
+
+
+async def test_a_claim_keeps_its_volume_over_a_restart_though_a_smaller_one_came(
+    tmp_path: Path,
+) -> None:
+    async def volume_of(found: Source) -> str:
+        claim = await found.data.claim("default", "disk")
+        return claim.volume if claim is not None else ""
+
+    async with following(tmp_path) as found:
+        replace(found.volumes / "claim.yaml", CLAIM)
+        replace(found.volumes / "large.yaml", VOLUME.replace("pv0", "large"))
+        await eventually(lambda: volume_of(found), "large")
+        await asyncio.sleep(0.1)  # it is written down
+    small = VOLUME.replace("pv0", "small").replace("5Gi", "1Gi")
+    (tmp_path / "volumes/small.yaml").write_text(small)
+    async with following(tmp_path) as found:
+        assert await volume_of(found) == "large"
+        assert await found.data.volume("small") is not None
+        (found.volumes / "large.yaml").unlink()
+        await eventually(lambda: volume_of(found), "small")
+
+
+async def test_bindings_that_cannot_be_read_are_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "claims.json").write_text("{")
+    (tmp_path / "volumes").mkdir()
+    (tmp_path / "volumes/all.yaml").write_text(f"{CLAIM}---\n{VOLUME}")
+    async with following(tmp_path) as found:
+        claim = await found.data.claim("default", "disk")
+        assert claim is not None
+        assert claim.volume == "pv0"
 
 
 async def test_without_folders_nothing_is_there_and_nobody_waits() -> None:

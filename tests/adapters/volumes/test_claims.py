@@ -1,20 +1,25 @@
 """Claims and what they are bound to: hostPath, local and nfs volumes, folders and devices."""
 
+import asyncio
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.host.stuck import PROGRAMS
-from nodeagent.errors import MountFailed, NotSupported, SourceMissing
+from nodeagent.adapters.host.stuck import PROGRAMS, CarefulFiles
+from nodeagent.adapters.volumes.base import place_of
+from nodeagent.adapters.volumes.nfs import NfsVolume
+from nodeagent.aio.threads import Threads
+from nodeagent.errors import HostError, MountFailed, NotSupported, SourceMissing
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
-from tests.adapters.volumes.world import UID, World, a_pod, needs_root
+from tests.adapters.volumes.world import UID, World, a_pod, empty, needs_root
 
 pytestmark = needs_root
 
@@ -191,3 +196,27 @@ async def test_nfs_without_its_helper_says_what_to_install(world: World) -> None
         await world.volumes.set_up(pod)
     assert world.mounts() == []
     await world.volumes.tear_down(UID)
+
+
+async def test_a_server_that_does_not_answer_fails_by_the_deadline_and_holds_nobody_else_up(
+    world: World, mount_program: Path
+) -> None:
+    pid = mount_program / "pid"
+    (mount_program / "mount").write_text(f"#!/bin/sh\necho $$ > {pid}\nsleep 1000 & wait\n")
+    threads = Threads(1)
+    programs = f"{mount_program}:{PROGRAMS}"
+    files = CarefulFiles(threads, world.kernel, deadline=0.5, programs=programs)
+    dead = NfsVolume(world.kernel, files, threads)
+    volume = v1.Volume(name="n", nfs=v1.NFSVolumeSource(server="192.0.2.9", path="/export"))
+    place = place_of(f"{world.top}/root", UID, dead.name, "n")
+    hung = asyncio.create_task(dead.set_up(a_pod(volume), volume, place))
+    began = time.monotonic()
+    await world.volumes.set_up(a_pod(empty("data")))
+    assert await files.kind("/") == "Directory"
+    assert time.monotonic() - began < 0.4
+    with pytest.raises(HostError, match=r"did not answer within 0\.5 s: check its server"):
+        await hung
+    with pytest.raises(ProcessLookupError):
+        os.killpg(int(pid.read_text()), 0)
+    await dead.tear_down(place)
+    threads.close()
