@@ -70,7 +70,7 @@ from nodeagent.server.deeds import Deeds
 from nodeagent.server.local import LocalApi
 from nodeagent.server.view import View
 from nodeagent.settings import Settings, node_version
-from nodeagent.upkeep import Upkeep, image_access, pull_bucket
+from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, pull_bucket
 
 log = structlog.get_logger()
 
@@ -170,6 +170,13 @@ class _Engine:
             on_change=self.workers.ring_all,
         )
         self.access = image_access(settings, lambda: self.data, threads, self.clock)
+        self.image_gc = image_gc(
+            settings,
+            threads,
+            cri=cri,
+            ready=self._ready,
+            given=(self.state, self.access, self.journal, self.clock),
+        )
         self.pulls = Pulls(
             images=cri.images,
             recorder=self.journal,
@@ -300,6 +307,7 @@ class _Engine:
             "drain": self.drain.run,
             "service": Service(Notifier(), self.workers).run,
             **self._upkeep().components(),
+            "image gc": self.image_gc.run,
         }
 
     def _upkeep(self) -> Upkeep:
@@ -356,6 +364,7 @@ class _Engine:
             open_exec=lambda wish: self._cri.containers.open_exec(
                 wish.container, wish.command, stdin=wish.stdin, tty=wish.tty
             ),
+            images=image_deeds(self.image_gc),
         )
 
     def _present(self) -> Present:

@@ -9,6 +9,7 @@ import msgspec
 from nodeagent.adapters.credentials.config import load_providers
 from nodeagent.adapters.credentials.plugins import Plugins
 from nodeagent.adapters.cri.connect import Cri
+from nodeagent.adapters.host.disks import HostDisks
 from nodeagent.adapters.host.docker_config import DockerConfig
 from nodeagent.adapters.host.leftovers import HostLeftovers
 from nodeagent.adapters.host.log_files import HostLogFiles
@@ -18,16 +19,19 @@ from nodeagent.aio.threads import Threads
 from nodeagent.build import Driver
 from nodeagent.core.bucket import Bucket
 from nodeagent.core.image_access import AccessRules
+from nodeagent.core.image_gc import GcRules
 from nodeagent.engine.dead import DeadLimit
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.image_access import ImageAccess
+from nodeagent.engine.image_gc import GcPorts, ImageGc
 from nodeagent.engine.log_rotation import LogRotation
-from nodeagent.engine.ports import Clock, DataSource
+from nodeagent.engine.ports import Clock, DataSource, Recorder
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
 from nodeagent.engine.workers import Workers
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import PodDirs
+from nodeagent.server.deeds import ImageDeeds
 from nodeagent.settings import Settings
 
 
@@ -61,6 +65,45 @@ def image_access(
             policy=kubelet.image_pull_credentials_verification_policy,
             allowed=kubelet.preloaded_images_verification_allowlist,
         ),
+    )
+
+
+def image_gc(
+    settings: Settings,
+    threads: Threads,
+    *,
+    cri: Cri,
+    ready: asyncio.Event,
+    given: tuple[NodeState, ImageAccess, Recorder, Clock],
+) -> ImageGc:
+    """Image garbage collection as the settings say."""
+    kubelet = settings.kubelet
+    state, access, recorder, clock = given
+    return ImageGc(
+        GcPorts(
+            images=cri.images,
+            disks=HostDisks(threads),
+            state=state,
+            access=access,
+            recorder=recorder,
+            clock=clock,
+        ),
+        rules=GcRules(
+            high_percent=kubelet.image_gc_high_threshold_percent,
+            low_percent=kubelet.image_gc_low_threshold_percent,
+            min_age=kubelet.image_minimum_gc_age,
+            max_age=kubelet.image_maximum_gc_age,
+        ),
+        node=settings.node.name,
+        ready=ready,
+    )
+
+
+def image_deeds(gc: ImageGc) -> ImageDeeds:
+    """What the local API may do with images."""
+    return ImageDeeds(
+        report=lambda everything: gc.report(everything=everything),
+        collect=lambda everything: gc.collect(everything=everything),
     )
 
 

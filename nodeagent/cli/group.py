@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("nodeagent.cli.logs:logs", "Print what a container wrote."),
     "describe": ("nodeagent.cli.describe:describe", "Show one pod in full."),
     "events": ("nodeagent.cli.events:events", "List what happened."),
+    "images": ("nodeagent.cli.images:images", "List images, and remove unused ones."),
     "why": ("nodeagent.cli.why:why", "Say why a pod is as it is, and what comes next."),
     "exec": ("nodeagent.cli.exec:exec_", "Run a command in a container."),
     "restart": ("nodeagent.cli.restart:restart", "Restart a pod's containers now."),

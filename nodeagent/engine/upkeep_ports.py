@@ -11,6 +11,8 @@ from nodeagent.core.credentials import Wallet
 from nodeagent.core.log_rotation import Rotation
 from nodeagent.model.credentials import Credential, PulledRecord
 from nodeagent.model.ids import ImageRef, PodUid
+from nodeagent.model.image_gc import Space
+from nodeagent.model.observed import SeenImage
 
 
 class LogFiles(Protocol):
@@ -92,4 +94,28 @@ class PullFiles(Protocol):
 
     async def forget(self, ref: ImageRef) -> None:
         """The image is gone; no record counts as done."""
+        ...
+
+
+class ImageStore(Protocol):
+    """Images of the node as a store that can fill up."""
+
+    async def list_images(self) -> tuple[SeenImage, ...]:
+        """Every image on the node."""
+        ...
+
+    async def remove_image(self, ref: ImageRef) -> None:
+        """Remove it with all its names; unknown counts as done."""
+        ...
+
+    async def image_paths(self) -> tuple[str, ...]:
+        """Where on this host the runtime keeps images; the first is what counts."""
+        ...
+
+
+class Disks(Protocol):
+    """File systems of the host."""
+
+    async def space(self, path: str) -> Space:
+        """Of the file system that `path` is on. HostError where the path is not there."""
         ...

@@ -8,6 +8,7 @@ from nodeagent.core.check_files import ManifestFile
 from nodeagent.core.foresee import Future
 from nodeagent.model.drain import DrainState
 from nodeagent.model.ids import ContainerId, PodUid
+from nodeagent.model.image_gc import ImageReport
 
 
 class ExecWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,13 @@ class ExecWish(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     stdin: bool = False
     tty: bool = False
+
+
+class ImageDeeds(msgspec.Struct, frozen=True, kw_only=True):
+    """Image garbage collection; True means every unused image. `report` changes nothing."""
+
+    report: Callable[[bool], Awaitable[ImageReport]]
+    collect: Callable[[bool], Awaitable[ImageReport]]
 
 
 class Deeds(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,3 +41,4 @@ class Deeds(msgspec.Struct, frozen=True, kw_only=True):
     undrain: Callable[[], None]
     drain_state: Callable[[], DrainState]
     open_exec: Callable[[ExecWish], Awaitable[str]]
+    images: ImageDeeds | None = None

@@ -299,7 +299,7 @@ KIND, NS, NAME = "(?P<plural>[a-z]+)", "(?P<namespace>[^/]+)", "(?P<name>[^/]+)"
 
 def routes(shared: Shared) -> tornado.web.Application:
     """All paths of the local API."""
-    from nodeagent.server import acts  # late: it builds on the handlers here
+    from nodeagent.server import acts, image_acts  # late: they build on the handlers here
 
     given: dict[str, Any] = {"shared": shared}
     kinds = tuple(shared.kinds.values())
@@ -325,6 +325,7 @@ def routes(shared: Shared) -> tornado.web.Application:
             (rf"/nodeagent/v1/namespaces/{NS}/pods/{NAME}/exec", acts.Exec, given),
             (r"/nodeagent/v1/plan", acts.Plan, given),
             (r"/nodeagent/v1/drain", acts.Drain, given),
+            (r"/nodeagent/v1/images(?:/gc)?", image_acts.Images, given),
         ],
         default_handler_class=Missing,
         default_handler_args=given,

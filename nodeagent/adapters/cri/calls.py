@@ -153,6 +153,9 @@ class ImageCalls:
         self.pull_image = _unary(
             channel, at + "PullImage", pb.PullImageRequest, pb.PullImageResponse
         )
+        self.image_fs_info = _unary(
+            channel, at + "ImageFsInfo", pb.ImageFsInfoRequest, pb.ImageFsInfoResponse
+        )
         self.remove_image = _unary(
             channel, at + "RemoveImage", pb.RemoveImageRequest, pb.RemoveImageResponse
         )

@@ -57,6 +57,13 @@ class CriImages:
             answer = await self._calls.list_images(pb.ListImagesRequest(), timeout=self._timeout)
         return tuple(parse_image(image) for image in answer.images)
 
+    async def image_paths(self) -> tuple[str, ...]:
+        """Where on this host images are kept."""
+        with translated("ImageFsInfo", "image file systems"):
+            request = pb.ImageFsInfoRequest()
+            answer = await self._calls.image_fs_info(request, timeout=self._timeout)
+        return tuple(one.fs_id.mountpoint for one in answer.image_filesystems)
+
     async def remove_image(self, ref: ImageRef) -> None:
         """Remove it with all its names; unknown counts as done."""
         request = pb.RemoveImageRequest(image=pb.ImageSpec(image=ref))
