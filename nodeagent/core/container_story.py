@@ -111,6 +111,11 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         note = self.note(ended)
         return note.reason.value if note is not None else ""
 
+    def was_stopped(self, ended: v1.ContainerStateTerminated) -> bool:
+        """Whether we ended it, and not only because nothing of its pod was left to do."""
+        note = self.note(ended)
+        return note is not None and note.reason in OURS - {EndReason.POD_FINISHED}
+
     def how_ended(self, ended: v1.ContainerStateTerminated) -> str:
         """How that instance ended, and by whom."""
         note = self.note(ended)

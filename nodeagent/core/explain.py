@@ -15,6 +15,7 @@ from nodeagent.core.pod_state import short_age, state_of
 from nodeagent.core.story import Case, Finding
 from nodeagent.core.times import as_seconds
 from nodeagent.model.desired import Problem
+from nodeagent.model.ends import EndReason
 from nodeagent.model.events import EventType, SeenEvent
 from nodeagent.model.memory import EndWhy
 
@@ -175,7 +176,7 @@ def _finished(case: Case) -> Finding | None:
     if status.phase not in ("Succeeded", "Failed"):
         return None
     for story in Story.regular_of(case):
-        if story.ended and story.ended.exitCode:
+        if story.ended and (story.ended.exitCode or story.was_stopped(story.ended)):
             return Finding(
                 cause=f"Container {story.name} {story.how_ended(story.ended)}",
                 reason=story.reason(story.ended),
@@ -185,6 +186,7 @@ def _finished(case: Case) -> Finding | None:
     return Finding(
         cause="All containers completed with code 0.",
         next=f"Nothing: restartPolicy is {case.policy}.",
+        reason=EndReason.COMPLETED.value,
     )
 
 

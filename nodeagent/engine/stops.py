@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 # Hooks and waits end a little before the grace does, so that with the floor behind them, which the
 # runtime counts in whole seconds, and the runtime's own work the end is not later than grace + 2 s.
-MARGIN, MARGIN_SHARE = 0.5, 0.25
+MARGIN, MARGIN_SHARE = 1.0, 0.25
 
 
 class Stopper:

@@ -288,8 +288,12 @@ class Agent:
         return {kind: things for kind, things in found.items() if things}
 
     def _links(self) -> list[Path]:
-        links = [link for link in LINKS.glob("*") if link.is_symlink()]
-        return [link for link in links if link.readlink().is_relative_to(self.logs_dir)]
+        found = []
+        for link in LINKS.glob("*"):
+            with suppress(OSError):  # another agent's, just removed
+                if link.readlink().is_relative_to(self.logs_dir):
+                    found.append(link)
+        return found
 
     def drain(self) -> None:
         """Take every manifest away, wait, and be sure that no trace of any pod is left."""

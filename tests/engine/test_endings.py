@@ -164,7 +164,7 @@ async def test_a_hook_that_takes_all_the_grace_leaves_two_seconds_for_the_signal
     async with running(pod, machine=machine) as node:
         await asyncio.sleep(1)
         node.unwant()
-        await asyncio.sleep(31.4)
+        await asyncio.sleep(30.9)
         assert node.is_running()
         await asyncio.sleep(0.3)
         assert not node.of()
