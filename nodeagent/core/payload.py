@@ -66,10 +66,10 @@ def downward_files(
     """Files that show fields of the pod ("Downward API"). ConfigError names a wrong field."""
     files: dict[str, VolumeFile] = {}
     for item in items or ():
-        text = ""
         if item.fieldRef is not None:
             text = field_value(pod, item.fieldRef.fieldPath, node=node, ips=())
-        elif item.resourceFieldRef is not None:
+        else:
+            assert item.resourceFieldRef is not None, "validation wants one of both"
             text = resource_value(pod, None, item.resourceFieldRef, node=node)
         bits = mode if item.mode is None else item.mode
         files[file_path(item.path)] = VolumeFile(data=text.encode(), mode=bits)

@@ -100,6 +100,11 @@ HEAD = "apiVersion: v1\nkind: {}\nmetadata: {{name: app}}\n"
             " path: /x}}", 'spec.accessModes[0]: is "RWO"'),
         ("PersistentVolume", "spec: {accessModes: [ReadWriteOnce], local: {path: x}}",
             "spec.capacity.storage: is missing"),
+        ("PersistentVolume", "spec: {accessModes: [ReadWriteOnce], capacity: {storage: 1},"
+            " nfs: {server: '', path: x}}", "spec.nfs.server: is missing"),
+        ("PersistentVolume", "spec: {accessModes: [ReadWriteOnce], capacity: {storage: 1},"
+            " local: {path: /x}, claimRef: {}}", "spec.claimRef.name: is missing"),
+        ("PersistentVolumeClaim", "", " spec: is missing"),
         ("PersistentVolumeClaim", "spec: {resources: {requests: {storage: 0}}}",
             "spec.accessModes: is missing"),
         ("Pod", "", '2:7 kind: is "Pod"; only ConfigMap'),
@@ -112,6 +117,7 @@ def test_each_mistake_is_named_with_its_place(kind: str, body: str, said: str) -
 
 def test_names_namespaces_and_versions_are_checked() -> None:
     assert "metadata.name: is missing" in wrong("apiVersion: v1\nkind: Secret\nmetadata: {}\n")[0]
+    assert "metadata.name: is missing" in wrong("apiVersion: v1\nkind: Secret\n")[0]
     assert "apiVersion: is missing" in wrong("kind: Secret\nmetadata: {name: a}\n")[0]
     bad = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: A_B}\n"
     assert "metadata.namespace" in wrong(bad)[0]
@@ -132,3 +138,20 @@ def test_one_wrong_document_makes_the_whole_file_unused() -> None:
     found = read_objects(f"{good}---\nkind: Nothing\n".encode(), origin="/f", allowed=ALL)
     assert found.objects == ()
     assert [p.line for p in found.problems] == [5]
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
+def test_what_was_immutable_may_only_stay_as_it_is(kind: str) -> None:
+    field = "data" if kind == "ConfigMap" else "stringData"
+
+    def document(word: str, *, closed: bool = True) -> bytes:
+        return f"{HEAD.format(kind)}immutable: {closed}\n{field}: {{a: {word}}}\n".encode()
+
+    first = read_objects(document("x"), origin="/f", allowed=ALL).objects
+    again = read_objects(document("x"), origin="/f", allowed=ALL, before=first)
+    assert again.objects == first
+    for change in (document("z"), document("x", closed=False)):
+        found = read_objects(change, origin="/f", allowed=ALL, before=first)
+        assert [p.message.partition(":")[2][:15] for p in found.problems] == [" may not change"]
+    other = read_objects(document("x", closed=False), origin="/f", allowed=ALL).objects
+    assert read_objects(document("z"), origin="/f", allowed=ALL, before=other).problems == ()

@@ -72,8 +72,10 @@ def test_a_clock_that_was_set_back_does_not_put_a_refresh_off_for_ever() -> None
 
 
 def test_a_pod_refers_to_what_its_environment_and_its_used_volumes_name() -> None:
+    token = v1.ServiceAccountTokenProjection(path="token")
     projection = v1.ProjectedVolumeSource(
         sources=[
+            v1.VolumeProjection(serviceAccountToken=token),
             v1.VolumeProjection(configMap=v1.ConfigMapProjection(name="p")),
             v1.VolumeProjection(secret=v1.SecretProjection(name="p")),
         ]
@@ -83,6 +85,7 @@ def test_a_pod_refers_to_what_its_environment_and_its_used_volumes_name() -> Non
         v1.Volume(name="all", projected=projection),
         v1.Volume(name="key", secret=v1.SecretVolumeSource(secretName="v")),
         v1.Volume(name="disk", persistentVolumeClaim=claim),
+        CONF,
         v1.Volume(name="unused", configMap=v1.ConfigMapVolumeSource(name="u")),
     ]
     variables = [
@@ -90,14 +93,21 @@ def test_a_pod_refers_to_what_its_environment_and_its_used_volumes_name() -> Non
             configMapKeyRef=v1.ConfigMapKeySelector(key="k", name="e"))),
         v1.EnvVar(name="B", valueFrom=v1.EnvVarSource(
             secretKeyRef=v1.SecretKeySelector(key="k", name="e"))),
+        v1.EnvVar(name="C", value="plain"),
     ]  # fmt: skip
-    sources = [v1.EnvFromSource(secretRef=v1.SecretEnvSource(name="f"))]
-    mounts = [v1.VolumeMount(name=name, mountPath=f"/{name}") for name in ("all", "key", "disk")]
+    sources = [
+        v1.EnvFromSource(secretRef=v1.SecretEnvSource(name="f")),
+        v1.EnvFromSource(configMapRef=v1.ConfigMapEnvSource(name="f")),
+    ]
+    names = ("all", "key", "disk", "conf")
+    mounts = [v1.VolumeMount(name=name, mountPath=f"/{name}") for name in names]
     pod = a_pod(a_container(env=variables, envFrom=sources, volumeMounts=mounts), volumes=volumes)
     named = {(key.kind, key.name) for key in pod_references(pod)}
     assert named == {
         (DataKind.CONFIG_MAP, "p"),
         (DataKind.CONFIG_MAP, "e"),
+        (DataKind.CONFIG_MAP, "f"),
+        (DataKind.CONFIG_MAP, "app"),
         (DataKind.SECRET, "p"),
         (DataKind.SECRET, "v"),
         (DataKind.SECRET, "e"),

@@ -62,6 +62,23 @@ async def test_a_missing_secret_is_the_reason_to_wait_and_its_coming_starts_the_
         assert env_of(node)["TOKEN"] == "hush"
 
 
+async def test_a_config_map_is_the_environment_and_what_failed_otherwise_waits_on() -> None:
+    source = v1.EnvFromSource(configMapRef=v1.ConfigMapEnvSource(name="app"), prefix="P_")
+    machine = Machine()
+    machine.data.put(MAP)
+    async with running(a_pod(a_container(envFrom=[source])), machine=machine) as node:
+        await until(node.is_running)
+        assert env_of(node)["P_word"] == "one"
+        node.runtime.fail["create_container"] = lambda _: True
+        node.crash()
+        await asyncio.sleep(30)
+        assert node.waiting() == "CreateContainerError"
+        before = node.memory().troubles
+        machine.data.put(msgspec.structs.replace(MAP, data={"word": "two"}))
+        await asyncio.sleep(0.01)
+        assert node.memory().troubles == before
+
+
 async def test_an_optional_reference_does_not_hold_the_pod() -> None:
     async with running(by_env(optional=True)) as node:
         await until(node.is_running)

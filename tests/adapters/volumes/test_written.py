@@ -10,7 +10,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.host.mounts import mounts_below
 from nodeagent.core.payload import Payload, VolumeFile
-from nodeagent.errors import ConfigError, MountFailed, SourceMissing
+from nodeagent.errors import ConfigError, MountFailed, NotSupported, SourceMissing
 from nodeagent.model.data import ConfigMap, Secret
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
@@ -240,3 +240,32 @@ async def test_variables_are_read_from_a_small_text_file_inside_the_volume_only(
     }.items():
         with pytest.raises(ConfigError, match=words):
             await world.volumes.read_file(place, name)
+
+
+async def test_an_image_is_left_to_the_runtime_or_refused_for_its_version(world: World) -> None:
+    source = v1.ImageVolumeSource(reference="models:1")
+    pod = a_pod(v1.Volume(name="model", image=source))
+    assert world.volumes.unsupported(pod) == ""
+    places = await world.volumes.set_up(pod)
+    assert places == {"model": VolumePlace(image="models:1", read_only=True)}
+    assert await world.volumes.read_file(places["model"], "x") is None
+    await world.volumes.refresh(pod)
+    world.facts = msgspec.structs.replace(world.facts, runtime_version="1.6.20")
+    assert "need containerd 2.1" in world.volumes.unsupported(pod)
+    with pytest.raises(NotSupported, match='volume "model": image volumes need containerd'):
+        await world.volumes.set_up(pod)
+    await world.volumes.tear_down(UID)
+
+
+@pytest.mark.parametrize(
+    ("volume", "words"),
+    [
+        (v1.Volume(name="v", gitRepo=v1.GitRepoVolumeSource(repository="x")), "init container"),
+        (v1.Volume(name="v", ephemeral=v1.EphemeralVolumeSource()), "needs an API server"),
+        (v1.Volume(name="v", cephfs=v1.CephFSVolumeSource(monitors=[])), "use a CSI driver"),
+    ],
+)
+async def test_what_cannot_work_is_refused_with_what_to_use_instead(
+    world: World, volume: v1.Volume, words: str
+) -> None:
+    assert words in world.volumes.unsupported(a_pod(volume))

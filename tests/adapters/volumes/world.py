@@ -16,6 +16,7 @@ from nodeagent.adapters.volumes.config_map import ConfigMapVolume
 from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
 from nodeagent.adapters.volumes.host_path import HostPath
+from nodeagent.adapters.volumes.image import ImageVolume
 from nodeagent.adapters.volumes.local import LocalVolume
 from nodeagent.adapters.volumes.nfs import NfsVolume
 from nodeagent.adapters.volumes.projected import Part, ProjectedVolume
@@ -91,6 +92,7 @@ class World:
                 ConfigMapVolume(self.data, written),
                 SecretVolume(self.data, written),
                 DownwardVolume(written, node=lambda: self.facts),
+                ImageVolume(node=lambda: self.facts),
                 ProjectedVolume(self.data, written, node=lambda: self.facts, parts=self.parts),
                 ClaimVolume(
                     self.data, (host_path, local, nfs), root=f"{top}/root", node=lambda: self.facts
