@@ -6,6 +6,7 @@ from nodeagent.core.dead import dead_allowance
 from nodeagent.core.quantity import amount
 from nodeagent.model.node import NodeRules
 from nodeagent.settings import Settings
+from nodeagent.settings.names import Enforce
 
 _EVICTION_RESOURCE = {"memory.available": "memory", "nodefs.available": "ephemeral-storage"}
 
@@ -48,10 +49,17 @@ def pod_capacity(settings: Settings, *, cpus: int) -> int:
 
 
 def enforced_capacity(settings: Settings, capacity: Mapping[str, int]) -> dict[str, int]:
-    """What kubepods as a whole may use: capacity minus the two reservations, never below 0.
+    """What kubepods as a whole may use, nothing where enforceNodeAllocatable leaves pods out.
 
     Source: "Reserve Compute Resources for System Daemons"; eviction thresholds do not count here.
     """
+    if Enforce.PODS not in settings.kubelet.enforce_node_allocatable:
+        return {}
+    return _unreserved(settings, capacity)
+
+
+def _unreserved(settings: Settings, capacity: Mapping[str, int]) -> dict[str, int]:
+    """Capacity minus the two reservations, never below 0."""
     left = dict(capacity)
     for reserved in (settings.kubelet.system_reserved, settings.kubelet.kube_reserved):
         for name, value in reserved.items():
@@ -61,8 +69,8 @@ def enforced_capacity(settings: Settings, capacity: Mapping[str, int]) -> dict[s
 
 
 def allocatable(settings: Settings, capacity: Mapping[str, int]) -> dict[str, int]:
-    """What pods may request: `enforced_capacity` minus hard eviction thresholds and huge pages."""
-    left = enforced_capacity(settings, capacity)
+    """What pods may request: capacity minus reservations, hard thresholds and huge pages."""
+    left = _unreserved(settings, capacity)
     if not settings.ignore_eviction_in_allocatable:
         for signal, threshold in settings.kubelet.eviction_hard.items():
             name = _EVICTION_RESOURCE.get(signal)

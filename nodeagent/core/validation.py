@@ -7,6 +7,7 @@ from lightkube.models import meta_v1
 
 from nodeagent.core import validation_names as names
 from nodeagent.core.manifest_yaml import Path
+from nodeagent.core.support import refused_fields
 from nodeagent.core.validation_containers import validate_containers
 from nodeagent.core.validation_names import Found
 from nodeagent.core.validation_resources import validate_pod_resources
@@ -39,6 +40,7 @@ def validate_pod(pod: v1.Pod) -> Found:
     yield from validate_pod_resources(spec, (*path, "resources"))
     yield from validate_volumes(spec.volumes or (), (*path, "volumes"))
     yield from validate_containers(spec, path)
+    yield from refused_fields(pod)
 
 
 def _metadata(meta: meta_v1.ObjectMeta, path: Path) -> Found:

@@ -59,6 +59,11 @@ class NodeKeeper:
             runtime_name=info.name,
             runtime_version=info.version,
             runtime_handlers=info.handlers,
+            # Where no cluster defines classes, each handler is one of its own name.
+            runtime_classes={
+                **{handler: handler for handler in info.handlers if handler},
+                **self.facts.runtime_classes,
+            },
             runtime_features=info.features,
             supplemental_groups_policy=info.supplemental_groups_policy,
         )

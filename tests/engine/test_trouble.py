@@ -123,3 +123,15 @@ async def test_a_full_disk_does_not_keep_a_container_from_being_replaced() -> No
         node.records.full = False
         await asyncio.sleep(15)
         assert node.records.of("u1").restart_counts == {"web": 2}
+
+
+async def test_a_handler_of_the_runtime_is_a_class_of_its_name() -> None:
+    pods = [
+        a_pod(runtimeClassName="boxed"),
+        a_pod(uid="u2", name="other", runtimeClassName="unknown"),
+    ]
+    async with running(*pods) as node:
+        await asyncio.sleep(2)
+        ((config, _),) = node.runtime.boxes.values()
+        assert config.runtime_handler == "boxed"
+        assert node.status("u2").reason == "RuntimeClass"

@@ -63,7 +63,13 @@ class FakeRuntime:
     # --- Runtime ----------------------------------------------------------------------------
 
     async def info(self) -> RuntimeInfo:
-        return RuntimeInfo(name="fake", version="1", api_version="v1", cgroup_driver="cgroupfs")
+        return RuntimeInfo(
+            name="fake",
+            version="1",
+            api_version="v1",
+            cgroup_driver="cgroupfs",
+            handlers=("", "boxed"),
+        )
 
     async def health(self) -> RuntimeHealth:
         await self._called("health", "")
