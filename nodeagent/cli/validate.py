@@ -26,7 +26,8 @@ Exit codes: 0 all can be used, 1 something is wrong, 2 wrong usage."""
 def validate(files: tuple[str, ...], form: str) -> None:
     """Check manifests as strictly as the agent does; no agent needs to run.
 
-    A FILE may be a folder, whose manifests are checked together, or "-" for standard input.
+    A FILE holds a pod, or config maps, secrets, claims and volumes; it may also be a folder, whose
+    manifests are checked together, or "-" for standard input.
     Found are: text that is no YAML or JSON, wrong types, unknown, repeated and missing fields,
     values that Kubernetes does not take, and names that two of the files share.
     """

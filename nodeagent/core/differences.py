@@ -49,12 +49,8 @@ def _walk(path: str, old: Any, new: Any) -> Iterator[str]:
 
 def _walk_map(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for key in dict.fromkeys([*old, *new]):
-        before, after = old.get(key), new.get(key)
-        if before is None and after is None:
-            continue
         inner = f"{path}.{key}" if path else key
-        missing = _ABSENT if before is None else before
-        yield from _walk(inner, missing, _ABSENT if after is None else after)
+        yield from _walk(inner, old.get(key, _ABSENT), new.get(key, _ABSENT))
 
 
 def _are_named(entries: list[Any]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nodeagent
 from nodeagent import errors
-from nodeagent.core.catalogue import ENTRIES, code_for, entry_for
+from nodeagent.core.catalogue import ENTRIES, code_for, entry_for, similar
 from tools.errors_page import CHAPTERS, PAGE, page
 
 PACKAGE = Path(nodeagent.__file__).parent
@@ -106,3 +106,9 @@ def test_the_exit_code_says_more_than_the_reason() -> None:
 
 def test_the_page_is_fresh() -> None:
     assert PAGE.read_text() == page(), "run: python -m tools.errors_page"
+
+
+def test_what_is_nearly_a_code_or_reason_is_found() -> None:
+    assert similar("oomkiled") == ["OOMKilled"]
+    assert similar("NA30011")[0] == "NA3001"
+    assert similar("quux") == []

@@ -62,3 +62,42 @@ def test_a_file_that_is_wrong_takes_no_part_in_clashes() -> None:
     found = check_files(files, node_name="n1")
     assert [p.origin for p in found.problems] == ["a.yaml"]
     assert [pod.origin for pod in found.pods] == ["b.yaml"]
+
+
+DATA = """apiVersion: v1
+kind: {kind}
+metadata: {{name: {name}}}
+"""
+
+
+def data(origin: str, *objects: tuple[str, str]) -> ManifestFile:
+    text = "---\n".join(DATA.format(kind=kind, name=name) for kind, name in objects)
+    return ManifestFile(origin=origin, text=text.encode())
+
+
+def test_config_maps_and_secrets_are_checked_too() -> None:
+    files = [data("a", ("ConfigMap", "x"), ("Secret", "x")), manifest("b.yaml", "x")]
+    found = check_files(files, node_name="n1")
+    assert found.problems == ()
+    assert (len(found.objects), len(found.pods)) == (2, 1)
+
+
+def test_what_is_wrong_with_them_has_its_line() -> None:
+    wrong = ManifestFile(origin="a", text=DATA.format(kind="Secret", name="x").encode() + b"dat: 1")
+    (problem,) = check_files([wrong], node_name="n1").problems
+    assert (problem.line, "did you mean data?" in problem.message) == (4, True)
+
+
+def test_objects_of_one_kind_and_name_clash_within_and_between_files() -> None:
+    files = [
+        data("a", ("ConfigMap", "x")),
+        data("b", ("ConfigMap", "x")),
+        data("c", ("Secret", "x")),
+    ]
+    found = check_files(files, node_name="n1")
+    assert [(p.origin, p.line) for p in found.problems] == [("a", 3), ("b", 3)]
+    assert "ConfigMap default/x is also in b" in found.problems[0].message
+    assert len(found.objects) == 1
+    twice = check_files([data("a", ("Secret", "x"), ("Secret", "x"))], node_name="n1")
+    assert all("is also in a" in p.message for p in twice.problems)
+    assert len(twice.problems) == 2

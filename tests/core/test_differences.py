@@ -38,3 +38,8 @@ def test_lists_without_names_are_compared_as_a_whole_and_cut_short() -> None:
     (line,) = told(old, new)
     assert line.startswith('spec.containers[web].command: ["sh"] -> ["xxx')
     assert line.endswith("...")
+
+
+def test_a_field_that_is_set_to_nothing_in_both_is_no_difference() -> None:
+    one = a_pod(a_container(resources=None, lifecycle=None))
+    assert told(one, a_pod(a_container(resources=None, lifecycle=None))) == ()
