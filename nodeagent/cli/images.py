@@ -35,8 +35,10 @@ def images(ctx: click.Context, form: str | None, socket: str) -> None:
         print_document(client.raw(PATH), form)
         return
     report = client.json(PATH)
-    rows = [_row(one, wide=form == "wide") for one in sorted(report["images"], key=_name)]
-    print_table(["IMAGE", "ID", "SIZE", "USED BY", "KNOWN"], rows)
+    rows = [
+        _row(name, one, wide=form == "wide") for one in report["images"] for name in _names(one)
+    ]
+    print_table(["IMAGE", "ID", "SIZE", "USED BY", "KNOWN"], sorted(rows))
     _note_space(report)
 
 
@@ -70,18 +72,18 @@ def gc(ctx: click.Context, dry_run: bool, everything: bool, socket: str) -> None
     _note_space(report)
 
 
-def _row(one: dict[str, Any], *, wide: bool) -> list[str]:
+def _row(name: str, one: dict[str, Any], *, wide: bool) -> list[str]:
     image = one["image"]
     ref = image["ref"]
     used = ", ".join(one["used_by"]) or ("(pinned)" if image["pinned"] else "-")
     age = _age(time.time() - one["detected_at"]) if one["detected_at"] else "-"
     short = ref if wide else ref.removeprefix("sha256:")[:12]
-    return [_name(one), short, size(image["size_bytes"]), used, age]
+    return [name, short, size(image["size_bytes"]), used, age]
 
 
-def _name(one: dict[str, Any]) -> str:
+def _names(one: dict[str, Any]) -> list[str]:
     image = one["image"]
-    return next(iter((*image["tags"], *image["digests"])), "<none>")
+    return image["tags"] or image["digests"][:1] or ["<none>"]
 
 
 def _note_space(report: dict[str, Any]) -> None:

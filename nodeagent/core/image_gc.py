@@ -40,14 +40,17 @@ def users_of(
 ) -> dict[ImageRef, tuple[str, ...]]:
     """Pods that have a container of the image, ended ones too, or whose manifest names it."""
     by_name: dict[str, set[str]] = {}
+    wishes = {wish.uid: wish for wish in wanted}
     for pod in pods:
+        wish = wishes.get(pod.uid)
+        user = wish.key if wish else f"{pod.namespace}/{pod.name}" if pod.name else pod.uid
         for container in pod.containers:
             for name in (container.image, container.image_ref):
-                by_name.setdefault(name, set()).add(f"{pod.namespace}/{pod.name}")
-    for wish in wanted:
+                by_name.setdefault(name, set()).add(user)
+    for wish in wishes.values():
         for _, container_spec in each_container(wish.spec):
             name = _full(container_spec.image or "")
-            by_name.setdefault(name, set()).add(f"{wish.namespace}/{wish.name}")
+            by_name.setdefault(name, set()).add(wish.key)
     users = {}
     for image in images:
         names = {image.ref, *image.tags, *image.digests} - {""}
