@@ -31,6 +31,7 @@ check: $(VENV)/.installed-dev
 	@$(VENV)/bin/lint-imports
 	@$(PY) protos/generate.py --check
 	@$(PY) -m tools.errors_page --check
+	@$(PY) -m tools.fields_page --check
 	@$(PY) -m tools.commands_page --check
 	@$(PY) -m tools.service_files --check
 

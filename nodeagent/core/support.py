@@ -191,7 +191,6 @@ def _refused(
 _NO_SERVER: Final = "the agent opens no port, only its own socket"
 _NO_CLUSTER: Final = "there is no cluster to join yet"
 _NO_EVICTION: Final = "nothing is evicted for want of resources yet"
-_NO_IMAGE_GC: Final = "images are not collected yet"
 _NO_PINNING: Final = "CPUs, memory and devices are not pinned to containers"
 _NO_GATE: Final = "a feature that is off in Kubernetes v1.36"
 _OTHERS: Final = "not the agent's to do"
@@ -201,7 +200,8 @@ KUBELET_CONFIGURATION: Final = Support(
         "allowedUnsafeSysctls cgroupDriver cgroupRoot clusterDNS clusterDomain"
         " containerLogMaxFiles containerLogMaxSize containerLogMonitorInterval"
         " containerRuntimeEndpoint cpuCFSQuota cpuCFSQuotaPeriod crashLoopBackOff"
-        " enforceNodeAllocatable evictionHard httpCheckFrequency"
+        " enforceNodeAllocatable evictionHard httpCheckFrequency imageGCHighThresholdPercent"
+        " imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge"
         " imagePullCredentialsVerificationPolicy imageServiceEndpoint kubeReserved logging"
         " maxOpenFiles maxParallelImagePulls maxPods memorySwap mergeDefaultEvictionSettings"
         " oomScoreAdj podLogsDir podPidsLimit podsPerCore preloadedImagesVerificationAllowlist"
@@ -242,11 +242,6 @@ KUBELET_CONFIGURATION: Final = Support(
             "evictionMaxPodGracePeriod evictionMinimumReclaim evictionPressureTransitionPeriod"
             " evictionSoft evictionSoftGracePeriod kernelMemcgNotification".split(),
             _NO_EVICTION,
-        ),
-        **dict.fromkeys(
-            "imageGCHighThresholdPercent imageGCLowThresholdPercent imageMaximumGCAge"
-            " imageMinimumGCAge".split(),
-            _NO_IMAGE_GC,
         ),
         **dict.fromkeys(
             "cpuManagerPolicy cpuManagerPolicyOptions cpuManagerReconcilePeriod"
