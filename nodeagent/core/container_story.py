@@ -252,9 +252,9 @@ def _creating(story: Story, waiting: v1.ContainerStateWaiting) -> Finding | None
     if image and image.state is ImageState.PULLING:
         pulling = story.newest("Pulling")
         since = f" for {short_age(case.now - pulling.last_at)}" if pulling else ""
+        how = "whose pull has waited for its turn" if image.queued else "being pulled"
         return Finding(
-            cause=f"Container {story.name} waits for its image {story.spec.image}, "
-            f"being pulled{since}",
+            cause=f"Container {story.name} waits for its image {story.spec.image}, {how}{since}",
             next="It starts as soon as the image is there.",
         )
     if waiting.message:

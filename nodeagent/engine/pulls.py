@@ -235,7 +235,9 @@ class Pulls:
         answer: asyncio.Future[SeenImage] = asyncio.get_running_loop().create_future()
         self._pulling[key] = answer
         try:
+            self._show_queued(ask, queued=self._places.locked())
             async with self._places:
+                self._show_queued(ask, queued=False)
                 began_at = self._clock.now()
                 found = await self._bringer.bring(ask.pod, ask.image, credentials)
                 self._present[ask.image] = (self._clock.now(), found)
@@ -248,6 +250,12 @@ class Pulls:
             del self._pulling[key]
             answer.cancel()
         return found, began_at
+
+    def _show_queued(self, ask: _Ask, *, queued: bool) -> None:
+        outcome = self._outcomes.get(ask.pod.uid, {}).get(ask.container.name)
+        if outcome is not None and outcome.queued is not queued and self._is_asked(ask):
+            self._set(ask, msgspec.structs.replace(outcome, queued=queued))
+            self._on_done(ask.pod.uid)
 
     def _grow_delay(self, ask: _Ask, error: str) -> None:
         key = (ask.pod.uid, ask.image)

@@ -176,6 +176,13 @@ def test_a_pull_in_progress_is_told() -> None:
     assert found.cause == ("Container web waits for its image busybox, being pulled for 12s")
 
 
+def test_an_image_whose_pull_waits_for_others_says_so() -> None:
+    queued = ImageOutcome(attempt=0, state=ImageState.PULLING, queued=True)
+    pod = a_pod("web", waiting(reason="ContainerCreating"), phase="Pending")
+    found = why(pod, an_event("Pulling", "", ago=12), images={"web": queued})
+    assert found.cause.endswith("busybox, whose pull has waited for its turn for 12s")
+
+
 def test_a_pod_that_only_starts_says_so() -> None:
     pod = a_pod("web", waiting(reason="ContainerCreating"), phase="Pending")
     assert why(pod).cause == "The pod is being started for 4m50s; container web is next"

@@ -151,3 +151,24 @@ async def test_a_missing_secret_is_told_and_the_pull_is_tried_without_it(
         assert node.is_running(uid="u1")
     told = capsys.readouterr()
     assert "there is no such secret" in told.out + told.err
+
+
+async def test_a_pull_beyond_the_parallel_ones_shows_that_it_waits_for_its_turn() -> None:
+    machine = Machine()
+    machine.runtime.pull_takes = 30.0
+    names = [f"r.io/app{number}:1" for number in range(5)]
+    machine.runtime.registry.update(names)
+    pods = [
+        a_pod(a_container("web", image=name), uid=f"u{number}", name=f"p{number}")
+        for number, name in enumerate(names)
+    ]
+    async with running(*pods, machine=machine) as node:
+        await asyncio.sleep(5)
+        queued = [node.pulls.of(pod.uid)["web"].queued for pod in pods]
+        assert sorted(queued) == [False] * 4 + [True]
+        late = pods[queued.index(True)].uid
+        assert node.memory(late).images["web"].queued, "the pod's memory, which why reads, has it"
+        await asyncio.sleep(30)
+        assert not node.pulls.of(late)["web"].queued
+        await asyncio.sleep(30)
+        assert all(node.is_running(uid=pod.uid) for pod in pods)
