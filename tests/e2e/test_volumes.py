@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -284,6 +286,39 @@ def test_a_claim_waits_for_its_volume_and_gets_it(agent: Agent, tmp_path: Path) 
     agent.remove("claims")
     agent.wait_gone("claims")
     assert (tmp_path / "other").read_text() == "new\n"
+
+
+def test_a_block_volume_is_a_device_in_the_container(agent: Agent, tmp_path: Path) -> None:
+    device = tmp_path / "device"
+    os.mknod(device, stat.S_IFBLK | 0o600, os.makedev(1, 7))
+    head = {"apiVersion": "v1"}
+    access = {"accessModes": ["ReadWriteOnce"], "volumeMode": "Block"}
+    put(
+        agent,
+        "volumes",
+        {
+            **head,
+            "kind": "PersistentVolume",
+            "metadata": {"name": "raw"},
+            "spec": {**access, "capacity": {"storage": "1Mi"}, "local": {"path": str(device)}},
+        },
+    )
+    put(
+        agent,
+        "volumes",
+        {
+            **head,
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "raw-c"},
+            "spec": {**access, "volumeName": "raw", "resources": {"requests": {"storage": "1Mi"}}},
+        },
+    )
+    agent.write(
+        pod("raw", container(volumeDevices=[{"name": "r", "devicePath": "/dev/raw"}]),
+            volumes=[{"name": "r", "persistentVolumeClaim": {"claimName": "raw-c"}}])
+    )  # fmt: skip
+    agent.wait("raw", ready)
+    assert agent.sh("raw", "test -b /dev/raw && stat -c %t:%T /dev/raw") == "1:7\n"
 
 
 def test_an_agent_that_was_away_shows_what_changed_meanwhile(agent: Agent) -> None:

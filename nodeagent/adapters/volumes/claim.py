@@ -91,6 +91,10 @@ class ClaimVolume:
                 where = "volumeMounts" if block else "volumeDevices"
                 detail = f"volume {name} has volumeMode {mode}, but is specified in {where}"
                 raise MountFailed(op="check", target=claim.name, detail=detail)
+        options = ", ".join(volume.spec.mountOptions or ())
+        if options and volume.spec.nfs is None:
+            detail = f"mount options ({options}) are for nfs only; remove them from {volume.name}"
+            raise MountFailed(op="check", target=claim.name, detail=detail)
         required = volume.spec.nodeAffinity.required if volume.spec.nodeAffinity else None
         if required is not None and not matches_terms(required, self._node()):
             detail = f'PersistentVolume "{volume.name}" is not for this node (nodeAffinity)'

@@ -11,7 +11,14 @@ from nodeagent.adapters.volumes.env_file import read_env_file
 from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
 from nodeagent.aio.threads import Threads
 from nodeagent.core.references import used_volumes
-from nodeagent.errors import AgentError, HostError, MountFailed, NotSupported, VolumeError
+from nodeagent.errors import (
+    AgentError,
+    ConfigError,
+    HostError,
+    MountFailed,
+    NotSupported,
+    VolumeError,
+)
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
@@ -104,7 +111,10 @@ class VolumeRegistry:
         """
         if not place.host_path:
             return None
-        await self._files.kind(place.host_path)
+        try:
+            await self._files.kind(place.host_path)
+        except HostError as error:  # a dead file system shows here, by its deadline
+            raise ConfigError(op=error.op, target=error.target, detail=error.detail) from error
         return await self._threads.run(read_env_file, self._kernel, place.host_path, path)
 
     async def prepare_subpaths(

@@ -148,6 +148,12 @@ async def test_a_volume_for_another_node_is_refused(world: World) -> None:
         await world.volumes.set_up(claimed())
 
 
+async def test_mount_options_that_would_have_no_effect_are_refused(world: World) -> None:
+    bind(world, local(world.top, mountOptions=["noatime"]))
+    with pytest.raises(MountFailed, match=r"mount options \(noatime\) are for nfs only"):
+        await world.volumes.set_up(claimed())
+
+
 async def test_a_kind_of_volume_without_plugin_is_named(world: World) -> None:
     bind(
         world,
