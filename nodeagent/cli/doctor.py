@@ -8,7 +8,10 @@ import msgspec
 
 from nodeagent.cli.given import given_flags
 from nodeagent.cli.output import FAILED, note, paint
-from nodeagent.core.doctor import Facts, Finding, Level, examine
+from nodeagent.core.doctor import Finding, Level, examine
+from nodeagent.core.machine_facts import (
+    Facts,
+)
 from nodeagent.errors import SettingsError
 from nodeagent.settings.load import Loaded, load_traced
 

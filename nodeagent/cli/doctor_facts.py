@@ -12,7 +12,7 @@ from nodeagent.adapters.containerd.processes import answers
 from nodeagent.adapters.cri.checkup import check_up
 from nodeagent.adapters.host.checkup import disk_facts, look_at_host, runs_systemd
 from nodeagent.adapters.host.cni import BIN_DIRS, FOLDERS, look_at_cni
-from nodeagent.core.doctor import (
+from nodeagent.core.machine_facts import (
     CgroupFacts,
     DiskFacts,
     Facts,

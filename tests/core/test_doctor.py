@@ -3,19 +3,16 @@
 import msgspec
 import pytest
 
-from nodeagent.core.doctor import (
-    EARLIEST,
+from nodeagent.core.doctor import EARLIEST, Finding, Level, examine
+from nodeagent.core.machine_facts import (
     CgroupFacts,
     CniFacts,
     DiskFacts,
     Facts,
-    Finding,
     HostFacts,
-    Level,
     PortFacts,
     Rules,
     RuntimeFacts,
-    examine,
 )
 
 NOW = EARLIEST + 1e6

@@ -11,7 +11,9 @@ from nodeagent.adapters.cri.channel import open_channel
 from nodeagent.adapters.cri.errors import translated
 from nodeagent.adapters.cri.parse import parse_health, parse_info
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
-from nodeagent.core.doctor import RuntimeFacts
+from nodeagent.core.machine_facts import (
+    RuntimeFacts,
+)
 from nodeagent.errors import CriError, CriUnimplemented
 
 

@@ -8,7 +8,12 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from nodeagent.core.doctor import CgroupFacts, DiskFacts, HostFacts, PortFacts
+from nodeagent.core.machine_facts import (
+    CgroupFacts,
+    DiskFacts,
+    HostFacts,
+    PortFacts,
+)
 
 _UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
 _TIMEX_BYTES = 512  # struct timex has some 208

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-from nodeagent.core.doctor import CniFacts
+from nodeagent.core.machine_facts import (
+    CniFacts,
+)
 
 FOLDERS = ("/etc/cni/net.d",)
 BIN_DIRS = ("/opt/cni/bin", "/usr/lib/cni")

@@ -8,7 +8,11 @@ import msgspec
 
 from nodeagent.adapters.host.checkup import disk_facts, look_at_host
 from nodeagent.adapters.host.cni import look_at_cni
-from nodeagent.core.doctor import CgroupFacts, HostFacts, PortFacts
+from nodeagent.core.machine_facts import (
+    CgroupFacts,
+    HostFacts,
+    PortFacts,
+)
 
 
 def look(
