@@ -3,74 +3,24 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-import msgspec
 import structlog
 
-from nodeagent import logs
-from nodeagent.adapters.cri.connect import Cri, open_cri
+from nodeagent.adapters.cri.connect import open_cri
 from nodeagent.adapters.host import proc
-from nodeagent.adapters.host.facts import read_facts
-from nodeagent.adapters.host.files import HostPodFiles
 from nodeagent.adapters.host.kernel_settings import apply_kernel_settings
-from nodeagent.adapters.host.marker import FileMarker
-from nodeagent.adapters.host.mounts import Kernel
-from nodeagent.adapters.host.notify import Notifier
-from nodeagent.adapters.host.ooms import KernelOoms
-from nodeagent.adapters.host.records import PodRecords
-from nodeagent.adapters.host.stuck import CarefulFiles
-from nodeagent.adapters.probes.checks import ProbeChecks
-from nodeagent.adapters.probes.http import HttpHooks
-from nodeagent.adapters.probes.pressure import ProcPressure
-from nodeagent.aio.clock import WallClock
-from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.supervise import Component, supervise
 from nodeagent.aio.threads import Threads
+from nodeagent.assembly import Assembly
 from nodeagent.build import (
-    Driver,
-    HostReader,
     containerd_settings,
-    local_data,
-    node_facts,
     node_shutdown,
-    pod_sources,
-    taken_up,
-    volume_registry,
     with_endpoint,
 )
-from nodeagent.core.foresee import Present
-from nodeagent.core.rules import enforced_capacity
-from nodeagent.engine.configs import Configs
-from nodeagent.engine.drain import Drain
-from nodeagent.engine.execute import Tools
-from nodeagent.engine.foresight import Foresight
-from nodeagent.engine.gate import Gate
-from nodeagent.engine.hooks import Hooks
-from nodeagent.engine.journal import Journal, tell_problems
-from nodeagent.engine.node import NodeKeeper
-from nodeagent.engine.observe import Observer
-from nodeagent.engine.probing import Probing
-from nodeagent.engine.publish import Publisher
-from nodeagent.engine.pulls import PARALLEL_PULLS, Pulls
 from nodeagent.engine.reload import Reloader
-from nodeagent.engine.service import Service
-from nodeagent.engine.sources import Sources
-from nodeagent.engine.startup import RootCgroups, Startup
-from nodeagent.engine.state import NodeState
-from nodeagent.engine.worker_tools import WorkerTools
-from nodeagent.engine.workers import Workers
-from nodeagent.model.desired import DesiredPod, Problem
-from nodeagent.model.ids import PodUid
-from nodeagent.model.memory import Health, PodMemory
-from nodeagent.model.node import PodDirs
-from nodeagent.model.probes import ProbeRules
-from nodeagent.server.deeds import Deeds
-from nodeagent.server.local import LocalApi
-from nodeagent.server.view import View
-from nodeagent.settings import Settings, node_version
-from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, pull_bucket
+from nodeagent.settings import Settings
 
 log = structlog.get_logger()
 
@@ -85,7 +35,8 @@ def run(settings: Settings, reread: Callable[[], Settings] | None = None) -> int
     os.umask(0o022)
     proc.lower_oom_score(settings.kubelet.oom_score_adj)
     proc.raise_open_files(settings.kubelet.max_open_files)
-    settings.paths.root.mkdir(parents=True, exist_ok=True, mode=0o750)
+    with translated("make the state folder", str(settings.paths.root)):
+        settings.paths.root.mkdir(parents=True, exist_ok=True, mode=0o750)
     apply_kernel_settings(protect=settings.kubelet.protect_kernel_defaults)
     asyncio.run(_run(settings, reread or (lambda: settings)))
     return 0
@@ -126,7 +77,7 @@ async def _build(
             timeout=settings.kubelet.runtime_request_timeout,
         )
     )
-    engine = _Engine(settings, cri, threads)
+    engine = Assembly(settings, cri, threads)
     await engine.load()
     reloader = Reloader(given, reread=reread, apply=engine.reload, threads=threads)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
@@ -134,285 +85,3 @@ async def _build(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shutdown.terminate)
     last = {"reload": reloader.run, "shutdown": shutdown.run}
     return components | engine.components() | last
-
-
-class _Engine:
-    """The engine's parts, each handed what it needs."""
-
-    def __init__(self, settings: Settings, cri: Cri, threads: Threads) -> None:
-        self._settings, self._cri, self._threads = settings, cri, threads
-        root = str(settings.paths.root)
-        self.clock, self.state, self.publisher = WallClock(), NodeState(), Publisher()
-        self._dirs = PodDirs(root=root, logs=str(settings.paths.pod_logs))
-        self._files = HostPodFiles(self._dirs, threads)
-        self._careful = CarefulFiles(threads, Kernel())
-        self._records = PodRecords(root, threads)
-        self._host = read_facts(root)
-        self._driver = Driver(settings, threads)
-        self.journal = Journal(
-            settings.paths.root / "events.jsonl", clock=self.clock, threads=threads
-        )
-        self.observer = Observer(
-            runtime=cri.runtime,
-            sight=cri.sight,
-            state=self.state,
-            files=self._files,
-            ooms=KernelOoms(threads),
-            audit_period=settings.agent.audit_period,
-        )
-        self._ready = asyncio.Event()
-        self.workers = Workers(
-            state=self.state, executor_tools=lambda: self._tools, ready=self._ready
-        )
-        self.keeper = NodeKeeper(
-            runtime=cri.runtime,
-            facts=node_facts(settings, self._host),
-            on_change=self.workers.ring_all,
-        )
-        self.access = image_access(settings, lambda: self.data, threads, self.clock)
-        self.image_gc = image_gc(
-            settings,
-            threads,
-            cri=cri,
-            ready=self._ready,
-            given=(self.state, self.access, self.journal, self.clock),
-        )
-        self.pulls = Pulls(
-            images=cri.images,
-            recorder=self.journal,
-            clock=self.clock,
-            on_done=self.workers.ring,
-            parallel=settings.kubelet.max_parallel_image_pulls or PARALLEL_PULLS,
-            access=self.access,
-            bucket=pull_bucket(settings),
-        )
-        self.probing = Probing(
-            checks=ProbeChecks(cri.containers),
-            pressure=ProcPressure(),
-            recorder=self.journal,
-            clock=self.clock,
-            listener=self,
-            rules=ProbeRules(),
-        )
-        self._watcher = Inotify()
-        self.data = local_data(
-            settings,
-            threads,
-            self._watcher,
-            on_change=self._ring_pods,
-            on_problems=lambda _: self._tell_problems(),
-        )
-        self._tools = self._make_tools()
-        self.sources: Sources | None = None
-        self._problems: tuple[Problem, ...] = ()
-
-        self.drain = Drain(
-            want=self.state.want,
-            memories=self.workers.memories,
-            marker=FileMarker(settings.paths.socket.parent / "draining"),
-        )
-
-    # --- what probing tells -----------------------------------------------------------------
-
-    def health_changed(self, uid: PodUid, container: str, health: Health) -> None:
-        """A probe decided: the pod looks again."""
-        self.workers.ring(uid)
-
-    def memory_changed(self, uid: PodUid) -> None:
-        """A streak changed: the pod's record is saved when it comes to rest."""
-        self.workers.ring(uid)
-
-    # --- building ---------------------------------------------------------------------------
-
-    def _make_tools(self) -> Tools:
-        volumes = volume_registry(
-            self._settings,
-            self._threads,
-            data=self.data,
-            node=lambda: self.keeper.facts,
-        )
-        configs = Configs(
-            node=lambda: self.keeper.facts,
-            rules=lambda: self._driver.rules,
-            dirs=self._dirs,
-            texts=HostReader(self._settings).texts,
-            files=self._files,
-            volumes=volumes,
-            data=self.data,
-        )
-        hooks = Hooks(runtime=self._cri.containers, http=HttpHooks(), recorder=self.journal)
-        return Tools(
-            sandboxes=self._cri.sandboxes,
-            containers=self._cri.containers,
-            volumes=volumes,
-            cgroups=self._driver,
-            files=self._files,
-            hooks=hooks,
-            recorder=self.journal,
-            clock=self.clock,
-            observer=self.observer,
-            pulls=self.pulls,
-            configs=configs,
-            gate=Gate(self._settings.agent.max_parallel_starts or 2 * self._host.cpus),
-            forget_probes=self.probing.forget,
-        )
-
-    async def load(self) -> None:
-        """Take up what an earlier run left on disk."""
-        await self.journal.load()
-        await self.access.load()
-        records = await taken_up(await self._records.load_all())
-        for memory in records:
-            self.probing.restore(memory.pod.uid, memory.probes)
-        self.workers.restore(records)
-        self.workers.equip(self._worker_tools())
-        self.workers.on_forgotten = self._forgotten
-        previous = [m.pod for m in records if m.ending is None and not m.pod.deleting]
-        self.sources = Sources(
-            pod_sources(self._settings, self._threads, self._watcher, previous),
-            on_change=self._take_wishes,
-            previous=previous,
-        )
-
-    def components(self) -> dict[str, Component]:
-        """Everything that runs, in the order of its start."""
-        assert self.sources is not None
-        roots = RootCgroups(
-            cgroups=lambda: self._driver,
-            keeper=self.keeper,
-            rules=lambda: self._driver.rules,
-            workers=self.workers,
-            enforced=lambda: enforced_capacity(self._settings, self.keeper.facts.capacity),
-        )
-        startup = Startup(
-            keeper=self.keeper,
-            observer=self.observer,
-            sources=self.sources,
-            learn_driver=self._driver.learn,
-            roots=roots,
-            ready=self._ready,
-        )
-        api = self._api()
-        return {
-            "journal": self.journal.run,
-            "pulls": self.pulls.run,
-            "probing": self.probing.run,
-            "runtime": self.keeper.run,
-            "observer": self.observer.run,
-            "workers": self.workers.run,
-            "data": self.data.run,
-            "sources": self.sources.run,
-            "startup": startup.run,
-            "api": api.run,
-            "drain": self.drain.run,
-            "service": Service(Notifier(), self.workers).run,
-            **self._upkeep().components(),
-            "image gc": self.image_gc.run,
-        }
-
-    def _upkeep(self) -> Upkeep:
-        return Upkeep(
-            settings=self._settings,
-            threads=self._threads,
-            cri=self._cri,
-            state=self.state,
-            dirs=self._dirs,
-            driver=self._driver,
-            tools=self._tools,
-            workers=self.workers,
-            ready=self._ready,
-        )
-
-    def _api(self) -> LocalApi:
-        view = View(
-            node_name=self._settings.node.name,
-            version=node_version(),
-            logs_dir=self._settings.paths.pod_logs,
-            now=self.clock.now,
-            list_pods=self.publisher.pods,
-            problems=self._all_problems,
-            events=self.journal.events,
-            memory=self.workers.memory,
-        )
-        api = LocalApi(view, path=self._settings.paths.socket, deeds=self._deeds())
-        self.publisher.listen(lambda _: api.notify())
-        return api
-
-    def reload(self, settings: Settings) -> None:
-        """Use what `core.reload` says can be used at once."""
-        self._settings = settings
-        as_json = settings.kubelet.logging.format == "json"
-        logs.configure(verbosity=settings.verbosity, style=logs.Style.JSON if as_json else None)
-        self._driver.reload(settings)
-        fresh = node_facts(settings, self._host)
-        self.keeper.facts = msgspec.structs.replace(
-            self.keeper.facts, capacity=fresh.capacity, allocatable=fresh.allocatable
-        )
-        self._tools.gate.limit = settings.agent.max_parallel_starts or 2 * self._host.cpus
-        self.workers.ring_all()
-
-    def _deeds(self) -> Deeds:
-        foresight = Foresight(
-            images=self._cri.images, present=self._present, kind=self._careful.kind
-        )
-        return Deeds(
-            foresee=foresight.foresee,
-            restart=lambda uid, container: self.workers.restart(uid, container, self.clock.now()),
-            drain=self.drain.begin,
-            undrain=self.drain.undo,
-            drain_state=self.drain.state,
-            open_exec=lambda wish: self._cri.containers.open_exec(
-                wish.container, wish.command, stdin=wish.stdin, tty=wish.tty
-            ),
-            images=image_deeds(self.image_gc),
-        )
-
-    def _present(self) -> Present:
-        return Present(
-            memories=self.workers.memories(),
-            node=self.keeper.facts,
-            rules=self._driver.rules,
-            manifests=str(self._settings.paths.manifests or ""),
-            unsupported=self._tools.volumes.unsupported,
-        )
-
-    def _take_wishes(
-        self, desired: Mapping[PodUid, DesiredPod], problems: tuple[Problem, ...]
-    ) -> None:
-        self._tell_problems()
-        self.drain.take(desired)
-
-    def _all_problems(self) -> tuple[Problem, ...]:
-        return (*(self.sources.problems if self.sources else ()), *self.data.problems)
-
-    def _tell_problems(self) -> None:
-        problems, known = self._all_problems(), self._problems
-        tell_problems(self.journal, problems, known=known, node=self._settings.node.name)
-        self._problems = problems
-
-    def _ring_pods(self, uids: Iterable[PodUid]) -> None:
-        for uid in uids:
-            self.workers.ring(uid)
-
-    def _forgotten(self, memory: PodMemory) -> None:
-        self.probing.forget(memory.pod.uid)
-        self.data.forget(memory.pod.uid)
-        self.publisher.forget(memory.pod.uid)
-
-    def _worker_tools(self) -> WorkerTools:
-        return WorkerTools(
-            state=self.state,
-            records=self._records,
-            probing=self.probing,
-            pulls=self.pulls,
-            data=self.data,
-            recorder=self.journal,
-            clock=self.clock,
-            node=lambda: self.keeper.facts,
-            rules=lambda: self._driver.rules,
-            neighbours=self.workers,
-            publish=self.publisher.publish,
-            count_plan=lambda _: None,
-            count_bug=lambda: None,
-            look_soon=self.observer.look_soon,
-        )
