@@ -10,7 +10,7 @@ RUN_PACKAGES := python3 python3-venv containerd runc containernetworking-plugins
 	iproute2 mount busybox-static
 TEST_PACKAGES := $(RUN_PACKAGES) docker-registry patchelf debian-archive-keyring systemd
 
-.PHONY: run stop test check protos e2e bench clean packages test-packages wheel deb deb-test
+.PHONY: run stop test check protos e2e bench soak clean packages test-packages wheel deb deb-test
 
 run: packages $(VENV)/.installed
 	@$(PY) -m tools.samples up --root $(NODE)
@@ -40,6 +40,10 @@ protos: $(VENV)/.installed-dev
 
 bench: packages $(VENV)/.installed-dev
 	@$(PY) -m tests.bench
+
+# Ten thousand pods come and go (hours); SOAK="--pods 500" makes it shorter.
+soak: packages $(VENV)/.installed-dev
+	@$(PY) -m tests.soak $(SOAK)
 
 wheel: $(VENV)/.installed
 	@$(STEP) "Building the wheel" $(PY) -m pip wheel -q --no-deps -w dist .
