@@ -11,6 +11,7 @@ import structlog
 from nodeagent.adapters.cri.connect import open_cri
 from nodeagent.adapters.host import proc
 from nodeagent.adapters.host.kernel_settings import apply_kernel_settings
+from nodeagent.adapters.host.oserror import translated
 from nodeagent.aio.supervise import Component, supervise
 from nodeagent.aio.threads import Threads
 from nodeagent.assembly import Assembly
