@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.pods import agent_figures, bare_figures
+from tests.bench.probe_pods import probe_figures
 from tests.e2e.runtime import Runtimes
 
 REPORT = Path("build/bench.json")
@@ -38,6 +39,7 @@ def main() -> int:
             most = 110 if 110 in counts else max(counts)
             report["bare"] = bare_figures(runtime, pods=most, say=say)
         report["nodeagent"] = agent_figures(runtime, counts=counts, kubelet="", say=say)
+        report["nodeagent"] |= probe_figures(runtime, say=say)
         if args.kubelet:
             say("the same with a kubelet")
             report["kubelet"] = agent_figures(runtime, counts=counts, kubelet=args.kubelet, say=say)

@@ -127,6 +127,11 @@ class Agent:
             (self._staging / f"{name}.yaml").rename(self.manifests / f"{name}.yaml")
         return began
 
+    def put(self, name: str, text: str) -> None:
+        """Rename one manifest of this text into place."""
+        (self._staging / f"{name}.yaml").write_text(text)
+        (self._staging / f"{name}.yaml").rename(self.manifests / f"{name}.yaml")
+
     def remove_all(self) -> None:
         """Take every manifest away."""
         for file in self.manifests.iterdir():

@@ -1,7 +1,7 @@
 """Many HTTP servers in one process of their own: `python -m tests.bench.probe_servers COUNT`.
 
-Prints the ports. The path /after/SECONDS answers 503 until so many seconds after the start, and
-the time of its first 200 is printed.
+Prints the ports. The path /after/SECONDS answers 503 until so many seconds after the start, and 200
+from then on; /until/SECONDS the other way round, and each 503 of it is printed with port and time.
 """
 
 import asyncio
@@ -23,6 +23,11 @@ class Answering(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         path = data.split(b" ", 2)[1]
         ready = True
+        if path.startswith(b"/until/"):
+            ready = time.time() < BEGAN + float(path.removeprefix(b"/until/"))
+            if not ready:
+                port = self._transport.get_extra_info("sockname")[1]
+                print("failed", port, time.time(), flush=True)
         if path.startswith(b"/after/"):
             ready = time.time() >= BEGAN + float(path.removeprefix(b"/after/"))
         self._transport.write(OK if ready else NOT_YET)

@@ -74,7 +74,7 @@ async def _start(cri: Cri, runtime: Runtime, count: int) -> DesiredPod:
     return DesiredPod(uid=uid, source=Source.FILE, origin="", pod=pod)
 
 
-async def _measure(runtime: Runtime, count: int, seconds: float) -> dict[str, float]:
+async def measure_exec(runtime: Runtime, count: int, seconds: float) -> dict[str, float]:
     async with open_cri(runtime.endpoint) as cri, asyncio.TaskGroup() as group:
         pod = await _start(cri, runtime, count)
         notes = Notes()
@@ -115,7 +115,7 @@ def main(count: int, seconds: float) -> None:
     runtimes = Runtimes()
     try:
         runtime = runtimes.get("system")
-        figures = asyncio.run(_measure(runtime, count, seconds))
+        figures = asyncio.run(measure_exec(runtime, count, seconds))
         runtime.remove_pods()
     finally:
         runtimes.close()
