@@ -256,9 +256,8 @@ class Observer:
             and _outline(listed.get(uid)) != _outline(self._state.observed(uid))
             and not self._is_newer(uid, listed.get(uid), ticket)
         ]
-        looks = [self._look_or_mark(uid) for uid in differing]
-        for start in range(0, len(looks), 16):
-            await asyncio.gather(*looks[start : start + 16])
+        for start in range(0, len(differing), 16):
+            await asyncio.gather(*map(self._look_or_mark, differing[start : start + 16]))
         return len(differing)
 
     def _all_uids(self, listed: Mapping[PodUid, ObservedPod]) -> set[PodUid]:
