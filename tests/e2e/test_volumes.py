@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -333,6 +334,48 @@ def test_an_agent_that_was_away_shows_what_changed_meanwhile(agent: Agent) -> No
     config_map(agent, "away", word="after")
     agent.start()
     seconds_until(lambda: texts(root, "/c/word") == ("after",))
+
+
+def mounts_of(agent: Agent) -> list[str]:
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return sorted(at for line in lines if (at := line.split()[4]).startswith(f"{agent.root}/"))
+
+
+def test_an_agent_killed_in_the_middle_leaves_no_mount_and_loses_none(agent: Agent) -> None:
+    chance = random.Random(5)
+    secret(agent, "kill", word="x")
+    before = mounts_of(agent)
+    volumes = [
+        {"name": "a", "secret": {"secretName": "kill"}},
+        {"name": "b", "projected": {"sources": [{"secret": {"name": "kill"}}]}},
+        {"name": "c", "emptyDir": {"medium": "Memory"}},
+    ]
+    paths = [mount("a", "/a"), mount("b", "/b"), mount("c", "/c"), mount("a", "/w", subPath="word")]
+    names = [f"kill-{number}" for number in range(3)]
+    for _ in range(4):
+        agent.write(*(pod(name, container(volumeMounts=paths), volumes=volumes) for name in names))
+        time.sleep(chance.uniform(0.0, 0.4))
+        agent.restart()
+        for name in names:
+            agent.wait(name, ready)
+            assert agent.sh(name, "cat /a/word /b/word /w") == "xxx"
+        assert len(mounts_of(agent)) == len(before) + 4 * len(names)
+        agent.remove(*names)
+        time.sleep(chance.uniform(0.0, 0.3))
+        agent.restart()
+        agent.wait_gone(*names)
+        assert mounts_of(agent) == before
+
+
+def test_a_user_of_the_pods_group_reads_a_closed_secret(agent: Agent) -> None:
+    secret(agent, "group", word="for the group")
+    agent.write(
+        pod("group", container(volumeMounts=[mount("s", "/s")]),
+            securityContext={"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 4321},
+            volumes=[{"name": "s", "secret": {"secretName": "group", "defaultMode": 0o400}}])
+    )  # fmt: skip
+    agent.wait("group", ready)
+    assert agent.sh("group", "id -u; cat /s/word") == "1000\nfor the group"
 
 
 def test_a_secrets_folder_that_others_can_read_is_refused_with_what_to_run(agent: Agent) -> None:
