@@ -1,11 +1,12 @@
 """A container as CreateContainer takes it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.containers import AnyContainer
 from nodeagent.core.env import NOTHING, Lookup, container_env, expand
 from nodeagent.core.hashing import spec_hash
 from nodeagent.core.log_paths import container_log_path
@@ -33,7 +34,6 @@ DELETION_GRACE: Final = "io.kubernetes.pod.deletionGracePeriod"
 TERMINATION_GRACE: Final = "io.kubernetes.pod.terminationGracePeriod"
 PRE_STOP: Final = "io.kubernetes.container.preStopHandler"
 PORTS: Final = "io.kubernetes.container.ports"
-AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):

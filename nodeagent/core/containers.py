@@ -2,8 +2,11 @@
 
 import enum
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from lightkube.models import core_v1 as v1
+
+AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 
 
 class Kind(enum.StrEnum):
@@ -23,8 +26,8 @@ _LISTS = {
 }
 
 
-def is_sidecar(container: v1.Container) -> bool:
-    """Whether an init container is a restartable one (KEP-753)."""
+def is_sidecar(container: AnyContainer) -> bool:
+    """Whether an init container is a restartable one (KEP-753); says nothing of other kinds."""
     return container.restartPolicy == "Always"
 
 

@@ -3,11 +3,12 @@
 import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.containers import AnyContainer
 from nodeagent.core.downward import field_value, resource_value
 from nodeagent.errors import ConfigError
 from nodeagent.model.desired import DesiredPod
@@ -15,7 +16,6 @@ from nodeagent.model.node import NodeFacts
 
 _REFERENCE: Final = re.compile(r"\$(?:\$|\(([^)]*)\))")
 _QUOTED: Final = re.compile(r"[ \t]*'([^']*)'[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
-AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,15 +10,14 @@ from nodeagent.core.defaults import apply_defaults
 from nodeagent.core.hashing import fnv1a_128
 from nodeagent.core.manifest_decode import decode, plain_type
 from nodeagent.core.manifest_yaml import Finding, Unreadable, locate, read_tree, show_path, spot
+from nodeagent.core.qos import CONFIG_MIRROR, CONFIG_SOURCE
 from nodeagent.core.validation import validate_pod
 from nodeagent.errors import ManifestError
 from nodeagent.model.desired import DesiredPod, Problem, Source
 from nodeagent.model.ids import PodUid
 
-SOURCE_ANNOTATION = "kubernetes.io/config.source"
 SEEN_ANNOTATION = "kubernetes.io/config.seen"
 HASH_ANNOTATION = "kubernetes.io/config.hash"
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _LISTS = ("List", "PodList")
 
 
@@ -191,8 +190,8 @@ def _refuse_uncommon(pod: v1.Pod, root: yaml.Node) -> list[Finding]:
         place = locate(root, ("metadata", "deletionTimestamp"))
         message = "metadata.deletionTimestamp: only the API server sets it; remove the file instead"
         findings.append(Finding(message, *place))
-    if meta is not None and MIRROR_ANNOTATION in (meta.annotations or {}):
-        path = ("metadata", "annotations", MIRROR_ANNOTATION)
+    if meta is not None and CONFIG_MIRROR in (meta.annotations or {}):
+        path = ("metadata", "annotations", CONFIG_MIRROR)
         message = f"{show_path(path)}: marks the copy of a static pod, which never runs; remove it"
         findings.append(Finding(message, *locate(root, path)))
     return findings
@@ -208,7 +207,7 @@ def _decorate(pod: v1.Pod, where: Origin) -> None:
     meta.namespace = meta.namespace or "default"
     meta.annotations = {
         **(meta.annotations or {}),
-        SOURCE_ANNOTATION: where.source.value,
+        CONFIG_SOURCE: where.source.value,
         SEEN_ANNOTATION: _timestamp(where.seen_at),
         HASH_ANNOTATION: meta.uid,
     }

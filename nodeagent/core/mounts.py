@@ -1,11 +1,12 @@
 """Mounts and devices of a container, in the order Kubernetes gives them."""
 
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.containers import AnyContainer
 from nodeagent.core.env import expand_strictly
 from nodeagent.core.hosts import HOSTS_PATH
 from nodeagent.errors import ConfigError
@@ -13,7 +14,6 @@ from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import DeviceSpec, IdRange, MountSpec, Propagation, SubPath, VolumePlace
 
 RECURSIVE_READ_ONLY: Final = "recursiveReadOnlyMounts"
-AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):

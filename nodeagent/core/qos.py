@@ -6,6 +6,7 @@ from typing import Final
 
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.containers import AnyContainer, is_sidecar
 from nodeagent.core.quantity import amount
 
 SYSTEM_CRITICAL_PRIORITY: Final = 2_000_000_000
@@ -80,14 +81,9 @@ def may_preempt(preemptor: v1.Pod, other: v1.Pod) -> bool:
     return preemptor.spec.priority > other.spec.priority
 
 
-def is_sidecar(container: v1.Container | v1.EphemeralContainer) -> bool:
-    """Whether an init container is restartable (KEP-753). Only meaningful for init containers."""
-    return container.restartPolicy == "Always"
-
-
 def oom_score_adj(
     pod: v1.Pod,
-    container: v1.Container | v1.EphemeralContainer,
+    container: AnyContainer,
     *,
     memory_capacity: int,
     share: int = 0,
@@ -112,13 +108,13 @@ def oom_score_adj(
     return min(max(score, 1000 + GUARANTEED_OOM), BEST_EFFORT_OOM - 1)
 
 
-def _is_sidecar_of(spec: v1.PodSpec, container: v1.Container | v1.EphemeralContainer) -> bool:
+def _is_sidecar_of(spec: v1.PodSpec, container: AnyContainer) -> bool:
     return is_sidecar(container) and any(
         one.name == container.name for one in spec.initContainers or ()
     )
 
 
-def _memory_request(container: v1.Container | v1.EphemeralContainer) -> int:
+def _memory_request(container: AnyContainer) -> int:
     given = container.resources.requests if container.resources else None
     return amount("memory", given["memory"]) if given and "memory" in given else 0
 

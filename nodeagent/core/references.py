@@ -1,15 +1,12 @@
 """Which objects a pod, or one of its containers, refers to."""
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.containers import each_container
+from nodeagent.core.containers import AnyContainer, each_container
 from nodeagent.model.data import DataKey, DataKind
 from nodeagent.model.desired import DesiredPod
-
-AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 
 
 def pod_references(pod: DesiredPod) -> frozenset[DataKey]:

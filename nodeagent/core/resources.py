@@ -6,7 +6,8 @@ from typing import Final, TypeAlias
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.cgroups import BEST_EFFORT, BURSTABLE, KUBEPODS, pod_cgroup_path
-from nodeagent.core.qos import QosClass, is_critical, is_sidecar, oom_score_adj, qos_class
+from nodeagent.core.containers import AnyContainer, is_sidecar
+from nodeagent.core.qos import QosClass, is_critical, oom_score_adj, qos_class
 from nodeagent.core.quantity import amount, as_bytes
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup, Resources
@@ -19,7 +20,6 @@ HUGE_PAGES: Final = "hugepages-"
 NO_HUGETLB_LIMIT: Final = 1 << 62
 
 Amounts: TypeAlias = dict[str, int]  # "cpu" in milli-units, everything else in whole units
-AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 _Of: TypeAlias = Callable[[AnyContainer], Amounts]
 
 

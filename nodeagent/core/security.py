@@ -1,10 +1,11 @@
 """Security of containers: pod and container fields merged, checked against the image's user."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.containers import AnyContainer
 from nodeagent.errors import ConfigError
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import (
@@ -18,7 +19,6 @@ from nodeagent.model.launch import (
 from nodeagent.model.memory import ImageOutcome
 from nodeagent.model.node import NodeFacts, NodeRules, PodDirs
 
-AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 MASKED: Final = (
     "/proc/asound",
     "/proc/acpi",

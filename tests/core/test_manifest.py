@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from nodeagent.core.manifest import (
     HASH_ANNOTATION,
     SEEN_ANNOTATION,
-    SOURCE_ANNOTATION,
     check_manifest,
     keep_seen,
     parse_manifest,
     parse_url_body,
 )
+from nodeagent.core.qos import CONFIG_SOURCE
 from nodeagent.errors import ManifestError
 from nodeagent.model.desired import DesiredPod, Source
 
@@ -57,7 +57,7 @@ def test_a_static_pod_is_named_for_its_node() -> None:
     assert (pod.name, pod.namespace) == ("web-node-1", "default")
     assert pod.spec.nodeName == "Node-1"
     assert pod.annotations == {
-        SOURCE_ANNOTATION: "file",
+        CONFIG_SOURCE: "file",
         SEEN_ANNOTATION: "2017-07-14T02:40:00.000000000Z",
         HASH_ANNOTATION: pod.uid,
     }
