@@ -42,6 +42,7 @@ from nodeagent.engine.hooks import Hooks
 from nodeagent.engine.journal import Journal, tell_problems
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.observe import Observer
+from nodeagent.engine.probe_metrics import ProbeCollector
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import PARALLEL_PULLS, Pulls
@@ -51,6 +52,7 @@ from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.engine.workers import Workers
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health, PodMemory
@@ -121,6 +123,9 @@ class Assembly:
             listener=self,
             rules=ProbeRules(),
         )
+        self.metrics = AgentMetrics()
+        self.metrics.add_probes(ProbeCollector(self.probing.counts))
+        self.observer.on_missed = self.metrics.missed_events.inc
         self._watcher = Inotify()
         self.data = local_data(
             settings,
@@ -260,6 +265,7 @@ class Assembly:
             problems=self._all_problems,
             events=self.journal.events,
             memory=self.workers.memory,
+            metrics=lambda probes: self.metrics.text(probes=probes),
         )
         api = LocalApi(view, path=self._settings.paths.socket, deeds=self._deeds())
         self.publisher.listen(lambda _: api.notify())
@@ -339,7 +345,7 @@ class Assembly:
             rules=lambda: self._driver.rules,
             neighbours=self.workers,
             publish=self.publisher.publish,
-            count_plan=lambda _: None,
-            count_bug=lambda: None,
+            count_plan=lambda _: self.metrics.plans.inc(),
+            count_bug=self.metrics.bugs.inc,
             look_soon=self.observer.look_soon,
         )

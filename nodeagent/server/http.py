@@ -294,6 +294,14 @@ class Why(Handler):
         self.answer(explain_pod(self.view, namespace, name))
 
 
+class Metrics(Handler):
+    """Prometheus' text format: the agent's own counters, or the probes'."""
+
+    def get(self, probes: str) -> None:
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish(self.view.metrics(bool(probes)))
+
+
 KIND, NS, NAME = "(?P<plural>[a-z]+)", "(?P<namespace>[^/]+)", "(?P<name>[^/]+)"
 
 
@@ -310,6 +318,7 @@ def routes(shared: Shared) -> tornado.web.Application:
     return tornado.web.Application(
         [
             (r"/(?:healthz|livez|readyz)", Healthz, given),
+            (r"/metrics(/probes)?", Metrics, given),
             (r"/version/?", Fixed, fixed(lambda: documents.version_info(shared.view.version))),
             (r"/api/?", Fixed, fixed(documents.api_versions)),
             (r"/apis/?", Fixed, fixed(documents.api_groups)),
