@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nodeagent.adapters.cgroupfs.dbus import Bus, Message, Variant, pack, split_signature, unpack
+from nodeagent.adapters.cgroupfs.dbus import Bus
 from nodeagent.adapters.cgroupfs.kubepods import Kubepods
 from nodeagent.adapters.cgroupfs.systemd import SystemdTree, connect
 from nodeagent.adapters.cgroupfs.teardown import Left
@@ -22,6 +22,7 @@ from nodeagent.core.cgroups import uid_of_path
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup, Resources
+from tests.fakes.dbus_codec import Message, Variant, pack, split_signature, unpack
 
 UID = PodUid("0f1e-22")
 POD = f"/kubepods/burstable/pod{UID}"
@@ -317,8 +318,8 @@ def test_a_systemd_that_does_not_answer_is_given_up_in_time(tmp_path: Path) -> N
     systemd.mute = True
     systemd.listen(f"{tmp_path}/socket")
     bus = Bus(f"{tmp_path}/socket", with_daemon=False, deadline=0.2)
-    with pytest.raises(HostError, match=r"D-Bus a\.B .*no answer within 0\.2 s"):
-        bus.call("a", "/a", "a", "B")
+    with pytest.raises(HostError, match=r"D-Bus a\.B\.C .*no answer within 0\.2 s"):
+        bus.call("a.b", "/a", "a.B", "C")
     bus.close()
     systemd.end()
 
