@@ -16,12 +16,16 @@ class AgentError(Exception):
     """A failed operation: which one, on what, and what the worker should do about it.
 
     `reason` is the word that status and events show; a single error may override the class's.
+    Names of files may be no text: what is not shows as escapes, so that all of it can be told.
     """
 
     retry: ClassVar[Retry] = Retry.BACKOFF
     default_reason: ClassVar[str] = "Failed"
 
     def __init__(self, *, op: str, target: str, detail: str, reason: str = "") -> None:
+        target, detail = (
+            text.encode(errors="backslashreplace").decode() for text in (target, detail)
+        )
         super().__init__(f"{op} {target}: {detail}")
         self.op, self.target, self.detail = op, target, detail
         self.reason = reason or self.default_reason

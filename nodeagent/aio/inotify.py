@@ -6,7 +6,7 @@ import ctypes
 import itertools
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 MODIFY = 0x2
@@ -119,13 +119,3 @@ class Inotify:
                 self._watches.pop(token, None)
         for listener in listeners:
             listener(change)
-
-
-@contextlib.contextmanager
-def open_inotify() -> Iterator[Inotify]:
-    """An instance that is closed at the end."""
-    one = Inotify()
-    try:
-        yield one
-    finally:
-        one.close()

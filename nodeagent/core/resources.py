@@ -17,6 +17,7 @@ MIN_SHARES: Final = 2
 MAX_SHARES: Final = 262_144
 MIN_QUOTA: Final = 1000  # microseconds, the least the kernel takes
 HUGE_PAGES: Final = "hugepages-"
+MOST: Final = 2**63 - 1  # the largest number that the kernel and CRI take
 NO_HUGETLB_LIMIT: Final = 1 << 62
 
 Amounts: TypeAlias = dict[str, int]  # "cpu" in milli-units, everything else in whole units
@@ -51,7 +52,7 @@ def pod_limits(spec: v1.PodSpec) -> Amounts:
     total.update(_pod_level(spec.resources.limits if spec.resources else None))
     for name, value in amounts(spec.overhead).items():
         if total.get(name):
-            total[name] += value
+            total[name] = min(total[name] + value, MOST)
     return total
 
 
@@ -67,7 +68,7 @@ def cpu_shares(milli: int) -> int:
 
 def cpu_quota(milli: int, period: int) -> int:
     """cpu.cfs_quota_us for that much CPU; 0 means no limit. `period` is in microseconds."""
-    return max(milli * period // 1000, MIN_QUOTA) if milli > 0 else 0
+    return min(max(milli * period // 1000, MIN_QUOTA), MOST) if milli > 0 else 0
 
 
 def page_size_name(size: str) -> str:
@@ -221,7 +222,7 @@ def _aggregate(spec: v1.PodSpec, of: _Of) -> Amounts:
 
 def _add(total: Amounts, more: Amounts) -> None:
     for name, value in more.items():
-        total[name] = total.get(name, 0) + value
+        total[name] = min(total.get(name, 0) + value, MOST)
 
 
 def _raise(total: Amounts, to: Amounts) -> None:

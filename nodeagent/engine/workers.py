@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-import msgspec
 import structlog
-from lightkube.models import core_v1 as v1
 
 from nodeagent.core import shutdown
 from nodeagent.core.admission import admit
@@ -235,10 +233,3 @@ def _is_over(memory: PodMemory) -> bool:
     """Whether the pod no longer holds anything of the node."""
     phase = memory.status.phase if memory.status else None
     return memory.rejected is not None or (memory.torn_down and phase in TERMINAL)
-
-
-def pods_of(memories: Iterable[PodMemory]) -> tuple[v1.Pod, ...]:
-    """The pods with their statuses, as the API shows them."""
-    return tuple(
-        msgspec.structs.replace(memory.pod.pod, status=memory.status) for memory in memories
-    )

@@ -310,3 +310,14 @@ def test_the_root_gets_what_is_enforced() -> None:
         pids_max=1000,
     )
     assert res.root_cgroup({}, rules=RULES) == PodCgroup(path="/kubepods")
+
+
+def test_no_amount_is_more_than_the_kernel_takes() -> None:
+    huge = a_container({"memory": "1Mi"}, {"memory": "8Ei", "cpu": "9E"})
+    spec = v1.PodSpec(containers=[huge, huge], overhead={"memory": "8Ei"})
+    for got in (
+        res.sandbox_resources(spec, rules=RULES),
+        res.pod_cgroup(v1.Pod(spec=spec), UID, node=NODE, rules=RULES).resources,
+        res.container_resources(v1.Pod(spec=spec), huge, node=NODE, rules=RULES),
+    ):
+        assert (got.memory_limit_bytes, got.cpu_quota) == (res.MOST, res.MOST)

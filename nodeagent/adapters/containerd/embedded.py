@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import tempfile
 import time
 from contextlib import suppress
@@ -27,7 +28,7 @@ from nodeagent.adapters.containerd.findings import (
     search_path,
 )
 from nodeagent.adapters.containerd.oci import PAUSE_IMAGE, pause_image, write_archive
-from nodeagent.errors import CriUnavailable, SettingsError
+from nodeagent.errors import CriUnavailable, HostError, SettingsError
 
 LONGEST_SOCKET = 107 - len(".ttrpc")  # sun_path, and containerd's second socket beside the first
 LARGEST_LOG_BYTES = 10 << 20
@@ -71,9 +72,13 @@ async def ensure(settings: ContainerdSettings) -> EmbeddedContainerd:
 
     A new one runs in its own session and outlives the caller. The pause image is made and taken
     in if `sandbox_image` is ours. Safe to repeat. Raises SettingsError if the machine lacks
-    something, CriUnavailable with the last words of containerd's log if it ends or stays silent.
+    something, CriUnavailable with the last words of containerd's log if it ends or stays silent,
+    HostError where the machine refuses a file or process.
     """
-    return await asyncio.to_thread(_ensure, settings)
+    try:
+        return await asyncio.to_thread(_ensure, settings)
+    except (OSError, subprocess.SubprocessError) as error:  # a full disk, no more processes
+        raise HostError(op="start", target="our own containerd", detail=str(error)) from error
 
 
 async def watch(settings: ContainerdSettings) -> None:
@@ -90,7 +95,7 @@ async def watch(settings: ContainerdSettings) -> None:
             log.warning("containerd ended", pid=running.pid, log_file=str(settings.log_file))
             if not running.ours:
                 await _somebody_answers(settings.socket)
-        except (CriUnavailable, SettingsError) as error:
+        except (CriUnavailable, HostError, OSError, SettingsError) as error:
             log.warning("containerd does not start", error=str(error))
         failures = 0 if time.monotonic() - began > STEADY_AFTER else failures + 1
         await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1] if failures else 0.0)

@@ -15,11 +15,11 @@ from nodeagent.adapters.host.oserror import translated
 from nodeagent.adapters.host.records import RECORD_NAME
 from nodeagent.adapters.host.trees import remove_tree
 from nodeagent.aio.threads import Threads
+from nodeagent.core.log_paths import log_link_name
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import PodDirs
 
-_LINK_BASE = 251  # of the 255 bytes of a file name, ".log" takes four
 _MESSAGES_KEPT = 20  # termination messages per container; records of at most two are looked at
 _TURN = 0.2  # seconds a deletion may hold a thread before others get their turn
 _LOG_NAME = re.compile(r"([0-9]+)\.log")
@@ -62,7 +62,13 @@ class HostPodFiles:
         await self._threads.run(_link, link, target)
 
     async def read_message(self, path: str, *, limit: int) -> str:
-        """The last `limit` bytes of the file; "" where there is none or it is no plain file."""
+        """The last `limit` bytes of the file; "" where there is none or it is no plain file.
+
+        Also where it is none of ours: a volume may be mounted where the message is expected, and
+        what the node has there is not for the pod's status (nor is a dead file system to hang on).
+        """
+        if not path.startswith(f"{self._dirs.root}/pods/") or ".." in path.split("/"):
+            return ""
         return await self._threads.run(_read_end, path, limit)
 
     async def read_log_tail(self, path: str, *, lines: int, limit: int) -> str:
@@ -186,8 +192,12 @@ def _drop_old_messages(folder: str) -> None:
 
 
 def _link_name(name: str, namespace: str, container: str, container_id: str) -> str:
-    base = f"{_part(name)}_{_part(namespace)}_{_part(container)}-{_part(container_id)}"
-    return f"{base[:_LINK_BASE]}.log"
+    return log_link_name(
+        name=_part(name),
+        namespace=_part(namespace),
+        container=_part(container),
+        container_id=_part(container_id),
+    )
 
 
 def _link(link: str, target: str) -> None:

@@ -16,8 +16,6 @@ import msgspec
 from nodeagent.adapters.host.oserror import translated
 
 MS_BIND = 4096
-MS_REC = 16384
-MS_SHARED = 1 << 20
 _MNT_DETACH = 2
 _UMOUNT_NOFOLLOW = 8
 

@@ -110,10 +110,12 @@ def _load(path: str, uid: str) -> PodMemory | _Unreadable | None:
         if head.version != VERSION:
             return _set_aside(path, f"its version is {head.version}, this agent reads {VERSION}")
         memory = _record.decode(data).memory
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _set_aside(path, str(error))
     if memory.pod.uid != uid:
         return _set_aside(path, f"it is of pod {memory.pod.uid}")
+    if memory.pod.pod.metadata is None or memory.pod.pod.spec is None:
+        return _set_aside(path, "its pod has no metadata or no spec")
     return memory
 
 

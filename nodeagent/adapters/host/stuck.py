@@ -161,14 +161,15 @@ class CarefulFiles:
     ) -> tuple[asyncio.subprocess.Process, bytes]:
         """Run a program in a session of its own; what it prints, by the deadline."""
         self._refuse_if_hanging(order)
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT if order.call == "mount" else _NOWHERE,
-            env={"PATH": self._programs, "LC_ALL": "C"},
-            start_new_session=True,
-        )
+        with translated(order.call, order.path):
+            process = await asyncio.create_subprocess_exec(
+                *words,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT if order.call == "mount" else _NOWHERE,
+                env={"PATH": self._programs, "LC_ALL": "C"},
+                start_new_session=True,
+            )
         try:
             async with asyncio.timeout(self._deadline):
                 output, _ = await process.communicate()

@@ -21,7 +21,7 @@ from nodeagent.adapters.containerd.findings import (
     look_around,
     may_lower_oom_score,
 )
-from nodeagent.errors import CriUnavailable, SettingsError
+from nodeagent.errors import CriUnavailable, HostError, SettingsError
 
 
 @pytest.fixture
@@ -173,3 +173,11 @@ def test_a_dead_socket_is_diagnosed(tmp_path: Path) -> None:
     dead = tmp_path / "dead.sock"
     dead.touch()
     assert "nothing listens" in str(diagnose(dead))
+
+
+async def test_a_machine_that_takes_no_files_is_told_in_one_line(
+    settings: ContainerdSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "root").write_text("no folder")
+    with pytest.raises(HostError, match=r"start our own containerd: .*Not a directory"):
+        await embedded.ensure(settings)

@@ -141,8 +141,15 @@ async def test_a_long_link_name_is_cut_to_what_a_file_name_may_have(world: World
     assert name.endswith(".log")
 
 
-async def test_the_last_bytes_of_a_message_are_read(world: World, tmp_path: Path) -> None:
-    path = tmp_path / "message"
+async def test_a_message_is_read_from_a_pods_own_folder_only(world: World, tmp_path: Path) -> None:
+    (tmp_path / "shadow").write_text("secret of the node")
+    for path in (tmp_path / "shadow", world.pod / ".." / ".." / ".." / "shadow"):
+        assert await world.files.read_message(str(path), limit=9) == ""
+
+
+async def test_the_last_bytes_of_a_message_are_read(world: World) -> None:
+    await world.make()
+    path = world.pod / "message"
     assert await world.files.read_message(str(path), limit=10) == ""
     path.write_bytes(b"x" * 100 + b"the \xff end")
     assert await world.files.read_message(str(path), limit=9) == "the \ufffd end"

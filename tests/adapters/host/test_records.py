@@ -1,7 +1,7 @@
 """Pod records: what lasts, what is set aside, what a crash leaves."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -190,3 +190,21 @@ def test_a_durable_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
     assert path.read_bytes() == b"two"
     assert path.stat().st_mode & 0o777 == 0o640
     assert names(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace(b'"metadata":{"', b'"metadata":null,"x":{"', 1),
+        lambda text: text[:-2] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    ],
+)
+async def test_a_record_that_is_no_pod_is_set_aside(
+    tmp_path: Path, threads: Threads, spoil: Callable[[bytes], bytes]
+) -> None:
+    records = PodRecords(str(tmp_path), threads)
+    await records.save(a_memory())
+    path = tmp_path / "pods" / "u1" / "nodeagent.json"
+    path.write_bytes(spoil(path.read_bytes()))
+    assert await records.load_all() == ()
+    assert names(path.parent) == ["nodeagent.json.bad"]
