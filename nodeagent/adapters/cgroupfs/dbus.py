@@ -45,7 +45,10 @@ class Bus:
         self._deadline = deadline
         self._serial = 0
         self._parser = Parser()
-        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._socket = socket.socket(socket.AF_UNIX)
+        except OSError as error:  # no more files
+            raise self._failed("connect", str(error)) from error
         self._signals: list[Message] = []
         try:
             self._authenticate()

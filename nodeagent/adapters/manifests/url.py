@@ -31,7 +31,8 @@ async def fetch(url: str, headers: Headers, *, limit: float = LIMIT) -> Answer:
     """GET it within `limit` seconds. ManifestError where no answer came."""
     # late: only nodes with a staticPodURL pay for the client
     from tornado.httpclient import HTTPError, HTTPRequest
-    from tornado.httputil import HTTPHeaders
+    from tornado.httputil import HTTPHeaders, HTTPInputError
+    from tornado.iostream import UnsatisfiableReadError
     from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
     given = HTTPHeaders()
@@ -43,7 +44,7 @@ async def fetch(url: str, headers: Headers, *, limit: float = LIMIT) -> Answer:
         request = HTTPRequest(url, headers=given, connect_timeout=limit, request_timeout=limit)
         response = await client.fetch(request, raise_error=False)
         return Answer(response.code, response.body)
-    except (HTTPError, OSError, ValueError) as error:
+    except (HTTPError, HTTPInputError, OSError, UnsatisfiableReadError, ValueError) as error:
         raise ManifestError(op="get manifests", target=_shown(url), detail=str(error)) from error
     finally:
         client.close()
