@@ -1,5 +1,7 @@
 """What the API server's validation refuses in probes and lifecycle hooks."""
 
+import re
+
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core import validation_names as names
@@ -9,6 +11,11 @@ from nodeagent.core.validation_names import Found
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _CHECKS = ("exec", "httpGet", "tcpSocket", "grpc")
 _HOOKS = ("exec", "httpGet", "tcpSocket", "sleep")
+_SIGNAL = re.compile(
+    "SIG(?:ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV"
+    "|STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ"
+    r"|RTMIN(?:\+(?:[1-9]|1[0-5]))?|RTMAX(?:-(?:[1-9]|1[0-4]))?)"
+)
 
 
 def validate_probes(container: v1.Container, path: Path) -> Found:
@@ -20,7 +27,11 @@ def validate_probes(container: v1.Container, path: Path) -> Found:
 
 
 def validate_lifecycle(lifecycle: v1.Lifecycle, grace: int, path: Path) -> Found:
-    """Each hook has one handler; sleeping ends within the pod's grace."""
+    """Each hook has one handler; sleeping ends within the pod's grace; the stop signal is one."""
+    signal = lifecycle.stopSignal
+    if signal and not _SIGNAL.fullmatch(signal):
+        message = f'is "{signal}"; needs a signal such as SIGTERM, SIGUSR1 or SIGRTMIN+3'
+        yield (*path, "stopSignal"), message
     for field in ("postStart", "preStop"):
         hook: v1.LifecycleHandler | None = getattr(lifecycle, field)
         if hook is None:

@@ -3,6 +3,7 @@
 import pytest
 from lightkube.models import core_v1 as v1
 
+from nodeagent.adapters.cri.pb import cri_pb2 as pb
 from nodeagent.core.manifest import Origin, read_manifest
 from nodeagent.core.manifest_decode import decode
 from nodeagent.core.manifest_yaml import read_tree
@@ -73,3 +74,14 @@ def test_a_config_map_may_hold_any_character() -> None:
     root = read_tree(b'{metadata: {name: a}, data: {"k": "a\\0b"}}')
     found, findings = decode(v1.ConfigMap, root)
     assert found is not None and found.data == {"k": "a\0b"} and not findings
+
+
+def test_every_signal_that_the_runtime_knows_may_stop_a_container_and_nothing_else() -> None:
+    known = [value.name for value in pb.DESCRIPTOR.enum_types_by_name["Signal"].values]
+    known.remove("RUNTIME_DEFAULT")
+    for name in known:
+        spelled = name.replace("PLUS", "+").replace("MINUS", "-")
+        assert isinstance(read(container=f"lifecycle: {{stopSignal: {spelled}}}"), DesiredPod)
+    for name in ("TERM", "15x", "SIGRTMIN+16", "SIGRTMAX-15", "SIGNAL", "RUNTIME_DEFAULT"):
+        found = problem(container=f"lifecycle: {{stopSignal: {name}}}")
+        assert found.message.startswith("spec.containers[0].lifecycle.stopSignal: is ")
