@@ -15,6 +15,7 @@ from nodeagent.adapters.containerd.oci import PAUSE_IMAGE
 from nodeagent.adapters.host.facts import HostFacts
 from nodeagent.adapters.host.logind import Logind
 from nodeagent.adapters.host.mounts import Kernel
+from nodeagent.adapters.host.notify import Notifier
 from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.manifests.data import LocalData
 from nodeagent.adapters.manifests.directory import DirectorySource
@@ -279,6 +280,7 @@ def node_shutdown(
         recorder=recorder,
         node=settings.node.name,
         stop=stop,
+        more_time=Notifier().more_time,
     )
 
 

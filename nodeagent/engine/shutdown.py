@@ -18,6 +18,7 @@ from nodeagent.model.memory import EndRequest, EndWhy, PodMemory
 
 log = structlog.get_logger()
 
+SPARE = 10.0  # seconds beyond the groups' for our own end
 LOOK = 0.05  # seconds between two looks at who is left; only while the machine goes down
 AGAIN_FIRST, AGAIN_LONGEST = 1.0, 60.0  # seconds until logind is tried again
 
@@ -64,9 +65,11 @@ class Shutdown:
         recorder: Recorder,
         node: str,
         stop: Callable[[], None],
+        more_time: Callable[[float], object] = lambda _: None,
     ) -> None:
         self._power, self._pods, self._groups = power, pods, groups
         self._recorder, self._node, self._stop = recorder, node, stop
+        self._more_time = more_time  # asks the service manager for so many seconds
         self._told_to_end = asyncio.Event()
         self._going: asyncio.Task[None] | None = None
 
@@ -83,6 +86,7 @@ class Shutdown:
             await self._told_to_end.wait()
             if self._groups and await self._power.is_stopping():
                 log.info("the system is being stopped")
+                self._more_time(time_needed(self._groups) + SPARE)
                 self._begin(group)
             if self._going is not None:
                 await asyncio.wait({self._going})

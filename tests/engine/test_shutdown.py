@@ -49,6 +49,7 @@ class Going:
     def __init__(self, node: Node, groups: tuple[Group, ...]) -> None:
         self.node, self.power = node, FakePower()
         self.stopped = asyncio.Event()
+        self.asked_for: list[float] = []
         self.shutdown = Shutdown(
             power=self.power,
             pods=node.workers,
@@ -56,6 +57,7 @@ class Going:
             recorder=node.recorder,
             node="n1",
             stop=self.stopped.set,
+            more_time=self.asked_for.append,
         )
 
 
@@ -145,6 +147,7 @@ async def test_where_nobody_tells_the_end_of_the_service_does_if_the_system_stop
         here.shutdown.terminate()
         await asyncio.sleep(1)
         assert here.stopped.is_set()
+        assert here.asked_for == [25.0]
         assert here.node.status("a").reason == "Terminated"
 
 

@@ -37,6 +37,10 @@ class Notifier:
         """Shutdown has begun."""
         return self._send("STOPPING=1", status)
 
+    def more_time(self, seconds: float) -> bool:
+        """Whatever the unit's time limits say, so many seconds from now are still needed."""
+        return self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}", "")
+
     def _send(self, state: str, status: str) -> bool:
         if not self._address:
             return False

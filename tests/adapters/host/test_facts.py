@@ -165,11 +165,13 @@ def test_systemd_hears_every_state(tmp_path: Path, abstract: bool) -> None:
         assert notifier.status("fine") is True
         assert notifier.alive() is True
         assert notifier.stopping() is True
-        assert [systemd.recv(200) for _ in range(4)] == [
+        assert notifier.more_time(25.0) is True
+        assert [systemd.recv(200) for _ in range(5)] == [
             b"READY=1\nSTATUS=110 pods run",
             b"STATUS=fine",
             b"WATCHDOG=1",
             b"STOPPING=1",
+            b"EXTEND_TIMEOUT_USEC=25000000",
         ]
 
 
