@@ -3,7 +3,7 @@
 import msgspec
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.containers import Kind
+from nodeagent.core.containers import Kind, each_container
 from nodeagent.core.ends import shown_message, shown_reason, signal_of
 from nodeagent.core.restart import (
     Decision,
@@ -18,6 +18,7 @@ from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
 
 RESTARTING_ALL = "RestartingAllContainers"
+MESSAGES_BYTES = 12 * 1024
 LOST_WHEN_DELETED = (
     "The container could not be located when the pod was deleted.  The container used to be Running"
 )
@@ -116,11 +117,17 @@ def terminated_state(view: View, seen: SeenContainer) -> v1.ContainerStateTermin
         exitCode=seen.exit_code,
         signal=(signal_of(seen.exit_code) or None) if reason == "Error" else None,
         reason=reason,
-        message=shown_message(seen, note) or None,
+        message=_bounded(shown_message(seen, note), view.memory.pod.spec) or None,
         startedAt=as_time_or_none(seen.started_at),
         finishedAt=as_time_or_none(seen.finished_at),
         containerID=_container_id(view, seen),
     )
+
+
+def _bounded(message: str, spec: v1.PodSpec) -> str:
+    """All messages of a pod together take 12 KiB at the most, each container its share."""
+    share = MESSAGES_BYTES // max(len(list(each_container(spec))), 1)
+    return message.encode()[:share].decode(errors="ignore")
 
 
 def _state(view: View, seen: SeenContainer, before: v1.ContainerStatus | None) -> v1.ContainerState:

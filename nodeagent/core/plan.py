@@ -7,7 +7,7 @@ from nodeagent.core.containers import Kind, each_container, find_container
 from nodeagent.core.hashing import spec_hash
 from nodeagent.core.plan_init import next_init
 from nodeagent.core.plan_sandbox import judge_sandbox, plan_new_sandbox
-from nodeagent.core.plan_start import Wanted, backoff_of, start_or_wait
+from nodeagent.core.plan_start import MIN_GRACE, Wanted, backoff_of, grace_of, start_or_wait
 from nodeagent.core.plan_teardown import plan_teardown
 from nodeagent.core.refresh import plan_refresh
 from nodeagent.core.restart import Decision, restart_decision
@@ -30,7 +30,6 @@ from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer, SeenSandbox
 
 _BY_PROBE = (StopWhy.LIVENESS, StopWhy.STARTUP)
-MIN_GRACE = 2.0  # what a container gets where its pod states no grace at all
 
 
 def plan_pod(memory: PodMemory, seen: ObservedPod, *, rules: NodeRules, now: float) -> Plan:
@@ -178,12 +177,6 @@ def _reason_to_kill(
     if memory.restart_asked.get(name, 0.0) > running.started_at:
         return StopWhy.OPERATOR, f"Container {name} is restarted by the operator", grace
     return StopWhy.OPERATOR, "", grace
-
-
-def grace_of(memory: PodMemory) -> float:
-    """Seconds a container of this pod gets where nothing shortens it."""
-    grace = memory.pod.spec.terminationGracePeriodSeconds
-    return MIN_GRACE if grace is None else float(grace)
 
 
 def _asking_for_restart_all(

@@ -3,7 +3,7 @@
 import msgspec
 
 from nodeagent.core.containers import Kind, each_container
-from nodeagent.core.plan_start import Wanted, is_held, next_restart_count
+from nodeagent.core.plan_start import Wanted, grace_of, is_held, next_restart_count
 from nodeagent.core.restart import Decision, restart_decision
 from nodeagent.model.actions import (
     Action,
@@ -68,12 +68,11 @@ def plan_new_sandbox(
 
 def _clear(memory: PodMemory, seen: ObservedPod) -> tuple[Action, ...]:
     if seen.running:
-        grace = float(memory.pod.spec.terminationGracePeriodSeconds or 2.0)
         stops = tuple(
             StopOne(
                 id=c.id,
                 name=c.name,
-                grace=grace,
+                grace=grace_of(memory),
                 why=StopWhy.SANDBOX_CHANGED,
                 message="Pod sandbox changed, it will be killed and re-created.",
             )

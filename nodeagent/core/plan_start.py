@@ -13,6 +13,8 @@ from nodeagent.model.memory import Backoff, ImageState, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
 
+MIN_GRACE = 2.0  # what a container gets where its pod states no grace at all
+
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A container that should be running; `here` is its newest record in this sandbox."""
@@ -123,3 +125,9 @@ def next_restart_count(memory: PodMemory, seen: ObservedPod, wanted: Wanted) -> 
     newest = seen.newest(name)
     known = newest.restart_count if newest is not None else -1
     return max(known, memory.restart_counts.get(name, -1)) + 1
+
+
+def grace_of(memory: PodMemory) -> float:
+    """Seconds a container of this pod gets where nothing shortens it."""
+    grace = memory.pod.spec.terminationGracePeriodSeconds
+    return MIN_GRACE if grace is None else float(grace)

@@ -215,3 +215,11 @@ def test_containers_wait_for_the_restart_of_all_whatever_their_policy() -> None:
     running = shown(memory, sight(seen("b")), "b").state
     assert running and running.running
     assert status(memory, sight(ended(code=7))).phase == "Pending"
+
+
+def test_messages_of_all_containers_share_twelve_kibibytes() -> None:
+    pod = a_pod(a_container("web"), a_container("log"), initContainers=[a_container("init")])
+    crashed = ended("web", code=1, message="ä" * 4000)
+    states = shown(remembered(pod), sight(crashed))
+    (end,) = [s.terminated for s in (states.state, states.lastState) if s and s.terminated]
+    assert end.message == "ä" * 2048

@@ -307,6 +307,12 @@ def test_containers_of_a_dead_sandbox_are_ended_first() -> None:
     assert stops(plan(remembered(), view)) == ["web"]
 
 
+def test_a_grace_of_nothing_is_nothing_also_where_the_sandbox_died() -> None:
+    view = sight(seen(), boxes=(a_box(ready=False),))
+    (stop,) = plan(remembered(a_pod(terminationGracePeriodSeconds=0)), view).actions
+    assert isinstance(stop, StopContainers) and stop.stops[0].grace == 0.0
+
+
 def test_a_pod_that_must_not_restart_gets_no_second_sandbox() -> None:
     view = sight(ended(code=0), boxes=(a_box(ready=False),))
     never = remembered(a_pod(restartPolicy="Never"), stopped_sandboxes=(BOX,))
