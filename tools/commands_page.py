@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nodeagent.cli.group import COMMANDS, nodeagent
+from tools.pages import make
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 _HEAD = """\
@@ -30,13 +31,7 @@ def page() -> str:
 
 def main() -> int:
     """Write the page, or with --check say whether it is fresh; the exit code."""
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page())
-        return 0
-    if PAGE.exists() and PAGE.read_text() == page():
-        return 0
-    print(f"{PAGE} is not fresh: run `python -m tools.commands_page`")
-    return 1
+    return make(PAGE, page(), tool="commands_page")
 
 
 def _chapters() -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nodeagent.core.catalogue import ENTRIES
 from nodeagent.core.catalogue_entry import Entry
+from tools.pages import make
 
 PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
 CHAPTERS = {
@@ -28,13 +29,7 @@ def page() -> str:
 
 def main() -> int:
     """Write the page, or with --check say whether it is fresh; the exit code."""
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page())
-        return 0
-    if PAGE.exists() and PAGE.read_text() == page():
-        return 0
-    print(f"{PAGE} is not fresh: run `python -m tools.errors_page`")
-    return 1
+    return make(PAGE, page(), tool="errors_page")
 
 
 def _lines() -> Iterator[str]:
