@@ -32,7 +32,7 @@ from nodeagent.build import (
     volume_registry,
 )
 from nodeagent.core.foresee import Present
-from nodeagent.core.rules import enforced_capacity
+from nodeagent.core.rules import enforced_capacity, gc_rules, log_rules, probe_rules
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.drain import Drain
 from nodeagent.engine.execute import Tools
@@ -57,12 +57,11 @@ from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.node import PodDirs
-from nodeagent.model.probes import ProbeRules
 from nodeagent.server.deeds import Deeds
 from nodeagent.server.local import LocalApi
 from nodeagent.server.view import View
 from nodeagent.settings import Settings, node_version
-from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, pull_bucket
+from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, log_rotation, pull_bucket
 
 
 class Assembly:
@@ -106,6 +105,9 @@ class Assembly:
             ready=self._ready,
             given=(self.state, self.access, self.journal, self.clock),
         )
+        self.log_rotation = log_rotation(
+            settings, threads, cri=cri, state=self.state, clock=self.clock
+        )
         self.pulls = Pulls(
             images=cri.images,
             recorder=self.journal,
@@ -121,7 +123,7 @@ class Assembly:
             recorder=self.journal,
             clock=self.clock,
             listener=self,
-            rules=ProbeRules(),
+            rules=probe_rules(settings),
         )
         self.metrics = AgentMetrics()
         self.metrics.add_probes(ProbeCollector(self.probing.counts))
@@ -238,6 +240,7 @@ class Assembly:
             "api": api.run,
             "drain": self.drain.run,
             "service": Service(Notifier(), self.workers).run,
+            "log rotation": self.log_rotation.run,
             **self._upkeep().components(),
             "image gc": self.image_gc.run,
         }
@@ -246,7 +249,6 @@ class Assembly:
         return Upkeep(
             settings=self._settings,
             threads=self._threads,
-            cri=self._cri,
             state=self.state,
             dirs=self._dirs,
             driver=self._driver,
@@ -282,6 +284,9 @@ class Assembly:
             self.keeper.facts, capacity=fresh.capacity, allocatable=fresh.allocatable
         )
         self._tools.gate.limit = settings.agent.max_parallel_starts or 2 * self._host.cpus
+        self.image_gc.rules = gc_rules(settings)
+        self.log_rotation.use(log_rules(settings))
+        self.probing.use(probe_rules(settings))
         self.workers.ring_all()
 
     def _deeds(self) -> Deeds:

@@ -19,7 +19,7 @@ from nodeagent.aio.threads import Threads
 from nodeagent.build import Driver
 from nodeagent.core.bucket import Bucket
 from nodeagent.core.image_access import AccessRules
-from nodeagent.core.image_gc import GcRules
+from nodeagent.core.rules import gc_rules, log_rules
 from nodeagent.engine.dead import DeadLimit
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.image_access import ImageAccess
@@ -68,6 +68,19 @@ def image_access(
     )
 
 
+def log_rotation(
+    settings: Settings, threads: Threads, *, cri: Cri, state: NodeState, clock: Clock
+) -> LogRotation:
+    """Rotation of containers' logs as the settings say."""
+    return LogRotation(
+        state=state,
+        files=HostLogFiles(threads),
+        containers=cri.containers,
+        clock=clock,
+        rules=log_rules(settings),
+    )
+
+
 def image_gc(
     settings: Settings,
     threads: Threads,
@@ -77,7 +90,6 @@ def image_gc(
     given: tuple[NodeState, ImageAccess, Recorder, Clock],
 ) -> ImageGc:
     """Image garbage collection as the settings say."""
-    kubelet = settings.kubelet
     state, access, recorder, clock = given
     return ImageGc(
         GcPorts(
@@ -88,12 +100,7 @@ def image_gc(
             recorder=recorder,
             clock=clock,
         ),
-        rules=GcRules(
-            high_percent=kubelet.image_gc_high_threshold_percent,
-            low_percent=kubelet.image_gc_low_threshold_percent,
-            min_age=kubelet.image_minimum_gc_age,
-            max_age=kubelet.image_maximum_gc_age,
-        ),
+        rules=gc_rules(settings),
         node=settings.node.name,
         ready=ready,
     )
@@ -112,7 +119,6 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings
     threads: Threads
-    cri: Cri
     state: NodeState
     dirs: PodDirs
     driver: Driver
@@ -122,16 +128,7 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
 
     def components(self) -> dict[str, Component]:
         """What runs, in the order of its start."""
-        kubelet, dead = self.settings.kubelet, self.settings.dead_containers
-        rotation = LogRotation(
-            state=self.state,
-            files=HostLogFiles(self.threads),
-            containers=self.cri.containers,
-            clock=self.tools.clock,
-            period=kubelet.container_log_monitor_interval,
-            max_bytes=kubelet.container_log_max_size_bytes,
-            max_files=kubelet.container_log_max_files,
-        )
+        dead = self.settings.dead_containers
         sweep = Sweep(
             leftovers=HostLeftovers(self.dirs, self.threads),
             files=self.tools.files,
@@ -147,7 +144,7 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             total=dead.total,
             allow=self._allow_dead,
         )
-        return {"log rotation": rotation.run, "sweep": sweep.run, "dead": limit.run}
+        return {"sweep": sweep.run, "dead": limit.run}
 
     def _is_known(self, uid: PodUid) -> bool:
         seen = self.state.observed(uid)

@@ -14,6 +14,17 @@ COMPRESSED, HALF_DONE = ".gz", ".tmp"
 _STAMP = re.compile(r"\.[0-9]{8}-[0-9]{6}")
 
 
+class LogRules(msgspec.Struct, frozen=True, kw_only=True):
+    """containerLogMonitorInterval in seconds, containerLogMaxSize in bytes, containerLogMaxFiles.
+
+    The live log is one of the files.
+    """
+
+    period: float
+    max_bytes: int
+    max_files: int
+
+
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     """What to do in the log's folder, in this order. All are file names.
 

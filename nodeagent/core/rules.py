@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 
 from nodeagent.core.dead import dead_allowance
+from nodeagent.core.image_gc import GcRules
+from nodeagent.core.log_rotation import LogRules
 from nodeagent.core.quantity import amount
 from nodeagent.model.node import NodeRules
+from nodeagent.model.probes import ProbeRules
 from nodeagent.settings import Settings
 from nodeagent.settings.names import Enforce
 
@@ -38,6 +41,33 @@ def node_rules(settings: Settings, *, cgroup_driver: str) -> NodeRules:
         ids_per_pod=kubelet.user_namespaces.ids_per_pod,
         joined=not settings.standalone,
     )
+
+
+def gc_rules(settings: Settings) -> GcRules:
+    """When images go."""
+    kubelet = settings.kubelet
+    return GcRules(
+        high_percent=kubelet.image_gc_high_threshold_percent,
+        low_percent=kubelet.image_gc_low_threshold_percent,
+        min_age=kubelet.image_minimum_gc_age,
+        max_age=kubelet.image_maximum_gc_age,
+    )
+
+
+def log_rules(settings: Settings) -> LogRules:
+    """When containers' logs are rotated."""
+    kubelet = settings.kubelet
+    return LogRules(
+        period=kubelet.container_log_monitor_interval,
+        max_bytes=kubelet.container_log_max_size_bytes,
+        max_files=kubelet.container_log_max_files,
+    )
+
+
+def probe_rules(settings: Settings) -> ProbeRules:
+    """How the node probes."""
+    ours = settings.agent.probes
+    return ProbeRules(max_execs=ours.max_exec_probes, fast=ours.fast_until_ready)
 
 
 def pod_capacity(settings: Settings, *, cpus: int) -> int:

@@ -34,11 +34,13 @@ class GcPorts(msgspec.Struct, frozen=True, kw_only=True):
 class ImageGc:
     """Owns what is known of the use of images. `node` is the node's name, for events.
 
-    Nothing is removed before `ready`: until then nobody knows which images are wanted.
+    Nothing is removed before `ready`: until then nobody knows which images are wanted. `rules`
+    may be replaced at any time; the next look goes by them.
     """
 
     def __init__(self, ports: GcPorts, *, rules: GcRules, node: str, ready: asyncio.Event) -> None:
-        self._ports, self._rules, self._ready = ports, rules, ready
+        self._ports, self._ready = ports, ready
+        self.rules = rules
         self._subject = Subject(kind="Node", name=node, uid=PodUid(node))
         self._known: Known = {}
         self._first = True
@@ -82,7 +84,7 @@ class ImageGc:
             return self._report(await self._carry_out(plan), space, "")
 
     async def _collect_by_rules(self) -> None:
-        if not self._rules.is_off:
+        if not self.rules.is_off:
             await self.collect()
 
     async def _look(self) -> None:
@@ -111,7 +113,7 @@ class ImageGc:
         return plan_gc(
             self._known,
             space,
-            rules=self._rules,
+            rules=self.rules,
             now=self._ports.clock.now(),
             running_since=self._since,
             everything=everything,
@@ -146,8 +148,8 @@ class ImageGc:
             images=tuple(self._known.values()),
             plan=plan,
             space=space,
-            begins_percent=self._rules.high_percent,
-            ends_percent=self._rules.low_percent,
+            begins_percent=self.rules.high_percent,
+            ends_percent=self.rules.low_percent,
             trouble=trouble,
         )
 

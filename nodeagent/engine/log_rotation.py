@@ -1,8 +1,7 @@
 """Keeps the logs of running containers small: rotated by size, some kept, older ones gone."""
 
-import asyncio
-
-from nodeagent.core.log_rotation import plan_rotation
+from nodeagent.aio.bell import Bell
+from nodeagent.core.log_rotation import LogRules, plan_rotation
 from nodeagent.engine.ports import Clock, Containers
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.upkeep_ports import LogFiles
@@ -15,10 +14,10 @@ log = get_logger()
 
 
 class LogRotation:
-    """Looks at every running container's log once a `period` (containerLogMonitorInterval).
+    """Looks at every running container's log once a period.
 
-    `max_bytes` is containerLogMaxSize, `max_files` containerLogMaxFiles. One stat for each log in
-    one hop into a thread is all that an idle node pays. The same trouble is told once.
+    One stat for each log in one hop into a thread is all that an idle node pays. The same trouble
+    is told once.
     """
 
     def __init__(
@@ -28,20 +27,24 @@ class LogRotation:
         files: LogFiles,
         containers: Containers,
         clock: Clock,
-        period: float,
-        max_bytes: int,
-        max_files: int,
+        rules: LogRules,
     ) -> None:
         self._state, self._files, self._containers = state, files, containers
-        self._clock, self._period = clock, period
-        self._max_bytes, self._max_files = max_bytes, max_files
+        self._clock, self._rules = clock, rules
+        self._bell = Bell()
         self._told: dict[ContainerId, str] = {}
 
     async def run(self) -> None:
         """Look and rotate, for ever."""
         while True:
-            await asyncio.sleep(self._period)
+            await self._bell.wait(at_most=self._rules.period)
             await self.look()
+
+    def use(self, rules: LogRules) -> None:
+        """Go on with other rules; where they differ, the logs are looked at anew at once."""
+        if rules != self._rules:
+            self._rules = rules
+            self._bell.ring()
 
     async def look(self) -> None:
         """Rotate every log that is too large now; a log that cannot be does not stop the others."""
@@ -70,7 +73,7 @@ class LogRotation:
             if size is None:
                 # An agent that died between rename and reopen leaves a container without a log.
                 await self._containers.reopen_log(id_)
-            elif size > self._max_bytes:
+            elif size > self._rules.max_bytes:
                 await self._rotate(id_, path)
         except AgentError as error:
             self._tell(id_, path, str(error))
@@ -81,7 +84,7 @@ class LogRotation:
         folder, _, live = path.rpartition("/")
         names = await self._files.neighbours(path)
         now = self._clock.now()
-        rotation = plan_rotation(live, names, max_files=self._max_files, now=now)
+        rotation = plan_rotation(live, names, max_files=self._rules.max_files, now=now)
         await self._files.rotate(folder, rotation)
         try:
             await self._containers.reopen_log(id_)

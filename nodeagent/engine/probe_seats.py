@@ -4,6 +4,8 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health
@@ -112,8 +114,9 @@ class PodSeat:
         self.by_container = {}
         for spec in specs:
             known = old.get(_key(spec))
-            if known is not None and known.spec == spec:
+            if known is not None and replace(known.spec, fast=spec.fast) == spec:
                 seat = old.pop(_key(spec))
+                seat.spec = spec  # its pace changes nothing that is under way
             else:
                 state = known.state if known else self._restored.pop(_key(spec), None)
                 seat = ProbeSeat(spec.subject.uid, spec, state)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from nodeagent.aio.bell import Bell
+from nodeagent.aio.slots import Slots
 from nodeagent.core.probe_spec import pod_probes
 from nodeagent.core.probes import (
     FAST_PAUSE,
@@ -79,7 +80,7 @@ class Probing:
         self._heap: list[tuple[float, int, ProbeSeat]] = []
         self._order = itertools.count()
         self._bell = Bell()
-        self._execs = asyncio.Semaphore(rules.max_execs)
+        self._execs = Slots(rules.max_execs)
         self._polling: set[ProbeSeat] = set()
         self._lags: deque[tuple[float, float]] = deque(maxlen=64)
         self._lateness: deque[float] = deque(maxlen=_LATENESS_KEPT)
@@ -140,6 +141,17 @@ class Probing:
     def restore(self, uid: PodUid, memory: ProbeMemory) -> None:
         """Hand back what was kept, before the pod's first `watch`."""
         self._restored[uid] = memory
+
+    def use(self, rules: ProbeRules) -> None:
+        """Go on with other rules. Every probe keeps its verdict, its counters and its next try."""
+        again = rules.fast != self._rules.fast
+        self._rules = rules
+        self._execs.resize(rules.max_execs)
+        for seat in self._pods.values() if again else ():
+            pod, seen = seat.desired, seat.seen
+            assert pod is not None and seen is not None
+            seat.desired = None
+            self.watch(pod, seen[2], seen[0], ending=seen[1])
 
     def counts(self) -> tuple[ProbeCount, ...]:
         """Counters of every probe, for metrics."""

@@ -25,6 +25,15 @@ class CrashLoop(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reset: Annotated[r.Seconds, r.Between(1)] = 600.0
 
 
+class Probes(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many probe commands run at once on the whole node, and whether a readiness or startup
+    probe is asked quickly until its first success (a pod's annotation wins over it).
+    """
+
+    max_exec_probes: Annotated[int, r.Between(1, 1000)] = 8
+    fast_until_ready: bool = True
+
+
 class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Our own settings, defaults applied.
 
@@ -42,6 +51,7 @@ class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="came
     manifest_settle: Annotated[r.Seconds, r.Between(0, 10)] = 0.1
     max_parallel_starts: Annotated[int, r.Between(0, 1000)] = 0
     crash_loop: CrashLoop = CrashLoop()
+    probes: Probes = Probes()
     config_map_dir: Annotated[r.AbsolutePath, r.ZERO] = ""
     secret_dir: Annotated[r.AbsolutePath, r.ZERO] = ""
     volume_dir: Annotated[r.AbsolutePath, r.ZERO] = ""

@@ -3,8 +3,11 @@
 import msgspec
 import pytest
 
+from nodeagent.core.image_gc import GcRules
+from nodeagent.core.log_rotation import LogRules
 from nodeagent.core.reload import RELOADABLE, compare
-from nodeagent.core.rules import node_rules
+from nodeagent.core.rules import gc_rules, log_rules, node_rules, probe_rules
+from nodeagent.model.probes import ProbeRules
 from nodeagent.settings import Settings
 from nodeagent.settings.flags import parse_flags
 from nodeagent.settings.load import load
@@ -39,6 +42,24 @@ def test_log_level_limits_and_back_off_count_at_once(machine: Machine) -> None:
         "agent.crashLoop.initial: 10.0 -> 1.0",
         "agent.maxParallelStarts: 0 -> 3",
     }
+
+
+def test_images_logs_and_probes_change_at_once(machine: Machine) -> None:
+    before = machine.load()
+    machine.has(
+        "imageGCHighThresholdPercent: 70\nimageGCLowThresholdPercent: 60\n"
+        "imageMinimumGCAge: 1m\nimageMaximumGCAge: 1h\n"
+        "containerLogMaxSize: 1Mi\ncontainerLogMaxFiles: 3\ncontainerLogMonitorInterval: 5s\n"
+    )
+    machine.drops("a.conf", "probes: {maxExecProbes: 2, fastUntilReady: false}\n", header=AGENT)
+    after = machine.load()
+    found = compare(before, after)
+    assert found.needs_restart == ()
+    assert found.settings == after
+    assert len(found.applied) == 9
+    assert gc_rules(after) == GcRules(high_percent=70, low_percent=60, min_age=60.0, max_age=3600.0)
+    assert log_rules(after) == LogRules(period=5.0, max_bytes=2**20, max_files=3)
+    assert probe_rules(after) == ProbeRules(max_execs=2, fast=False)
 
 
 def test_what_was_built_into_something_needs_a_restart_and_stays(machine: Machine) -> None:

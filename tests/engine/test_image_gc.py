@@ -107,3 +107,14 @@ async def test_nothing_goes_before_wishes_are_known() -> None:
         with pytest.raises(HostError, match="does not know yet"):
             await made(node, store, ready=False).collect(everything=True)
         assert store.images
+
+
+async def test_other_rules_count_from_the_next_look() -> None:
+    async with running() as node:
+        store = Store("a", "b", available=300)
+        gc = made(node, store)
+        assert not (await gc.report()).plan.removals
+        gc.rules = GcRules(high_percent=60, low_percent=50)
+        report = await gc.collect()
+        assert len(report.plan.removals) == 2 and report.begins_percent == 60
+        assert not store.images

@@ -1,10 +1,12 @@
 """Which logs are rotated, and what happens when the runtime does not play along."""
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
+from nodeagent.core.log_rotation import LogRules
 from nodeagent.engine.log_rotation import LogRotation
 from nodeagent.engine.state import NodeState
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
@@ -14,6 +16,7 @@ from tests.fakes.probes import LoopClock
 from tests.fakes.runtime import FakeRuntime
 
 pytestmark = pytest.mark.looptime
+RULES = LogRules(period=10.0, max_bytes=1000, max_files=3)
 LOG = "/logs/p/web/0.log"
 
 
@@ -31,9 +34,7 @@ class World:
             files=self.files,
             containers=self.runtime,
             clock=self.clock,
-            period=10.0,
-            max_bytes=1000,
-            max_files=3,
+            rules=RULES,
         )
 
     def see(self, phase: Phase) -> None:
@@ -110,3 +111,22 @@ async def test_no_running_container_means_no_work() -> None:
     world.see(Phase.EXITED)
     await world.rotation.look()
     assert world.files.hops == 0
+
+
+async def test_other_rules_count_at_once_and_equal_ones_do_nothing() -> None:
+    world = World()
+    world.rotation.use(msgspec.structs.replace(RULES, period=3600.0))
+    task = asyncio.ensure_future(world.rotation.run())
+    await asyncio.sleep(1)
+    hops = world.files.hops
+    world.files.files[LOG] = 600
+    world.rotation.use(msgspec.structs.replace(RULES, period=3600.0))
+    await asyncio.sleep(100)
+    assert world.files.hops == hops
+    world.rotation.use(LogRules(period=5.0, max_bytes=500, max_files=3))
+    await asyncio.sleep(1)
+    assert world.reopened() == 1
+    world.files.files[LOG] = 501
+    await asyncio.sleep(5)
+    assert world.reopened() == 2
+    task.cancel()

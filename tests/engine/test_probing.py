@@ -276,6 +276,37 @@ async def test_no_more_commands_run_at_once_than_allowed() -> None:
         assert all(len(asked) >= 5 for asked in node.checks.asked.values())
 
 
+async def test_another_limit_of_commands_counts_at_once() -> None:
+    async with running(ProbeRules(fast=False, max_execs=1)) as node:
+        probe = a_probe(tcpSocket=None, exec=v1.ExecAction(command=["x"]))
+        for number in range(6):
+            node.checks.took[f"c{number}"] = 0.4
+            pod = a_pod(f"u{number}", livenessProbe=probe)
+            node.probing.watch(pod, [seen(f"c{number}")], "ip")
+        await asyncio.sleep(0.1)
+        assert node.checks.now == 1
+        node.probing.use(ProbeRules(fast=False, max_execs=3))
+        await asyncio.sleep(0.01)
+        assert node.checks.now == node.checks.most == 3
+
+
+async def test_quick_polling_switched_on_keeps_verdicts_counts_and_the_next_try() -> None:
+    async with running(ProbeRules(fast=False)) as node:
+        node.checks.answers["c1"] = NO
+        quiet = {"probe.nodeagent.dev/fast-until-ready": "false"}
+        node.probing.watch(a_pod(readinessProbe=a_probe(periodSeconds=10)), [seen()], "ip")
+        pod = a_pod("u2", readinessProbe=a_probe(periodSeconds=10), notes=quiet)
+        node.probing.watch(pod, [seen("c2")], "ip")
+        await asyncio.sleep(5)
+        node.probing.use(ProbeRules())
+        await asyncio.sleep(1)
+        assert [len(asked) for asked in node.checks.asked.values()] == [1, 1]
+        assert [(c.successful, c.failed) for c in node.probing.counts()] == [(0, 1), (1, 0)]
+        await asyncio.sleep(10)
+        assert len(node.checks.asked["c1"]) > 10
+        assert len(node.checks.asked["c2"]) == 2
+
+
 async def test_forgetting_a_pod_ends_its_try_and_drops_the_answer() -> None:
     async with running() as node:
         node.checks.took["c1"] = 0.5

@@ -4,6 +4,7 @@ import pytest
 
 from nodeagent.errors import SettingsError
 from nodeagent.settings import BackOff
+from nodeagent.settings.agent import Probes
 from nodeagent.settings.tree import parse
 from tests.settings.machine import AGENT, Machine
 
@@ -194,6 +195,14 @@ def test_our_own_settings_stand_in_a_second_document_or_a_drop_in(machine: Machi
     assert settings.kubelet.max_pods == 5
     assert (settings.agent.audit_period, settings.agent.max_parallel_starts) == (30.0, 8)
     assert settings.back_off == BackOff(initial=1.0, max=20.0, reset=60.0)
+
+
+@pytest.mark.parametrize("number", [0, 1001])
+def test_commands_of_probes_at_once_are_one_to_a_thousand(machine: Machine, number: int) -> None:
+    machine.drops("a.conf", "probes: {maxExecProbes: 1000}\n", header=AGENT)
+    assert machine.load().agent.probes == Probes(max_exec_probes=1000, fast_until_ready=True)
+    machine.drops("a.conf", f"probes: {{maxExecProbes: {number}}}\n", header=AGENT)
+    assert "maxExecProbes" in machine.refuses()
 
 
 def test_a_configuration_nested_without_end_is_refused() -> None:
