@@ -1,15 +1,17 @@
 """Carry out one action of a plan: a few port calls, then what changed in the pod's memory."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 import structlog
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.containers import Kind, field_path, find_container
+from nodeagent.core.containers import find_container
 from nodeagent.core.image_volumes import as_container
 from nodeagent.core.refresh import RETRY as REFRESH_RETRY
 from nodeagent.core.resources import pod_cgroup
+from nodeagent.core.subject import subject_of
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.gate import Gate
 from nodeagent.engine.observe import Observer
@@ -40,7 +42,7 @@ from nodeagent.model.actions import (
     StopSandbox,
     TearDownPod,
 )
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import EventType
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
 from nodeagent.model.launch import VolumePlace
 from nodeagent.model.memory import PodMemory
@@ -172,10 +174,10 @@ class Executor:
     def _ensure_image(self, action: EnsureImage, memory: PodMemory) -> PodMemory:
         known = find_container(memory.pod.spec, action.name.partition("/")[0])
         assert known is not None, "the plan names a container of the spec"
-        kind, container = known
+        _, container = known
         if action.name != container.name:
             container = as_container(memory.pod, action.name)
-        self._tools.pulls.ask(memory.pod, kind, container, attempt=action.attempt)
+        self._tools.pulls.ask(memory.pod, container, attempt=action.attempt)
         return memory
 
     async def _create_sandbox(
@@ -218,10 +220,10 @@ class Executor:
     ) -> PodMemory:
         known = find_container(memory.pod.spec, action.name)
         assert known is not None, "the plan names a container of the spec"
-        kind, container = known
+        _, container = known
         async with self._tools.gate.hold(rank=RANK_CONTAINER):
-            id_ = action.adopt or await self._create(action, kind, container, memory, seen)
-            await self._start(id_, kind, container, memory)
+            id_ = action.adopt or await self._create(action, container, memory, seen)
+            await self._start(id_, container, memory)
             await self._tools.observer.look_container(memory.pod.uid, id_)
         await self._link_log(memory, container.name, id_, action.restart_count)
         return memory
@@ -236,7 +238,6 @@ class Executor:
     async def _create(
         self,
         action: StartContainer,
-        kind: Kind,
         container: v1.Container,
         memory: PodMemory,
         seen: ObservedPod,
@@ -251,20 +252,19 @@ class Executor:
         except CriError as error:
             error.reason = "CreateContainerError"
             raise
-        self._container_event(memory, kind, action.name, "Created", "Container created")
+        self._container_event(memory, action.name, "Created", "Container created")
         return id_
 
-    async def _start(
-        self, id_: ContainerId, kind: Kind, container: v1.Container, memory: PodMemory
-    ) -> None:
+    async def _start(self, id_: ContainerId, container: v1.Container, memory: PodMemory) -> None:
         tools, pod = self._tools, memory.pod
         try:
             await tools.containers.start_container(id_)
         except CriError as error:
             error.reason = "RunContainerError"
-            await tools.observer.look_container(pod.uid, id_)
+            with suppress(AgentError):  # the first error counts
+                await tools.observer.look_container(pod.uid, id_)
             raise
-        self._container_event(memory, kind, container.name, "Started", "Container started")
+        self._container_event(memory, container.name, "Started", "Container started")
 
     async def look(self, uid: PodUid) -> None:
         """Look at the whole pod now. CriError where the runtime does not answer."""
@@ -336,18 +336,8 @@ class Executor:
     def _event(
         self, memory: PodMemory, reason: str, message: str, type_: EventType = EventType.WARNING
     ) -> None:
-        pod = memory.pod
-        subject = Subject(name=pod.name, namespace=pod.namespace, uid=pod.uid)
-        self._tools.recorder.event(subject, type_, reason, message)
+        self._tools.recorder.event(subject_of(memory.pod), type_, reason, message)
 
-    def _container_event(
-        self, memory: PodMemory, kind: Kind, name: str, reason: str, message: str
-    ) -> None:
-        pod = memory.pod
-        subject = Subject(
-            name=pod.name,
-            namespace=pod.namespace,
-            uid=pod.uid,
-            field_path=field_path(kind, name),
-        )
+    def _container_event(self, memory: PodMemory, name: str, reason: str, message: str) -> None:
+        subject = subject_of(memory.pod, name)
         self._tools.recorder.event(subject, EventType.NORMAL, reason, message)

@@ -7,8 +7,8 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.bucket import Bucket
-from nodeagent.core.containers import Kind, field_path
 from nodeagent.core.images import normalize_image
+from nodeagent.core.subject import subject_of
 from nodeagent.core.times import short_duration
 from nodeagent.engine.bring import Bringer
 from nodeagent.engine.image_access import ImageAccess
@@ -21,7 +21,7 @@ from nodeagent.errors import (
     ImagePullFailed,
 )
 from nodeagent.model.desired import DesiredPod
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import EventType
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import ImageOutcome, ImageState
 from nodeagent.model.observed import SeenImage
@@ -48,7 +48,6 @@ class _Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One container attempt's question."""
 
     pod: DesiredPod
-    kind: Kind
     container: v1.Container
     attempt: int
     image: str
@@ -106,7 +105,7 @@ class Pulls:
         for name in [key for key in outcomes if key.partition("/")[0] == container]:
             self._present.pop(outcomes.pop(name).image, None)
 
-    def ask(self, pod: DesiredPod, kind: Kind, container: v1.Container, *, attempt: int) -> None:
+    def ask(self, pod: DesiredPod, container: v1.Container, *, attempt: int) -> None:
         """Bring the container's image for this attempt; the outcome appears in `of`."""
         name = container.name
         present = self._outcomes.get(pod.uid, {}).get(name)
@@ -116,9 +115,9 @@ class Pulls:
         try:
             image = normalize_image(container.image or "")
         except ImageError as error:
-            self._fail_name(pod, kind, container, attempt, error)
+            self._fail_name(pod, container, attempt, error)
             return
-        ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image=image)
+        ask = _Ask(pod=pod, container=container, attempt=attempt, image=image)
         found = None if container.imagePullPolicy == "Always" else self._trusted(image)
         if found is not None and self._access.is_open(image, found.ref):
             self._tell_present(ask)
@@ -267,12 +266,11 @@ class Pulls:
     def _fail_name(
         self,
         pod: DesiredPod,
-        kind: Kind,
         container: v1.Container,
         attempt: int,
         error: ImageError,
     ) -> None:
-        ask = _Ask(pod=pod, kind=kind, container=container, attempt=attempt, image="")
+        ask = _Ask(pod=pod, container=container, attempt=attempt, image="")
         text = f'Failed to apply default image tag "{container.image}": {error.detail}'
         self._event(ask, EventType.WARNING, "InspectFailed", text)
         self._tell_failed(ask, "InvalidImageName")
@@ -312,10 +310,5 @@ class Pulls:
         self._outcomes.setdefault(ask.pod.uid, {})[ask.container.name] = outcome
 
     def _event(self, ask: _Ask, type_: EventType, reason: str, message: str) -> None:
-        subject = Subject(
-            name=ask.pod.name,
-            namespace=ask.pod.namespace,
-            uid=ask.pod.uid,
-            field_path=field_path(ask.kind, ask.container.name.partition("/")[0]),
-        )
+        subject = subject_of(ask.pod, ask.container.name.partition("/")[0])
         self._recorder.event(subject, type_, reason, message)

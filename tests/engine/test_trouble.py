@@ -135,3 +135,12 @@ async def test_a_handler_of_the_runtime_is_a_class_of_its_name() -> None:
         ((config, _),) = node.runtime.boxes.values()
         assert config.runtime_handler == "boxed"
         assert node.status("u2").reason == "RuntimeClass"
+
+
+async def test_the_first_error_of_a_start_counts() -> None:
+    machine = Machine()
+    machine.runtime.fail["start_container"] = lambda _: True
+    machine.runtime.fail["look_container"] = lambda _: True
+    async with running(a_pod(), machine=machine) as node:
+        await asyncio.sleep(2)
+        assert node.waiting() == "RunContainerError"
