@@ -23,6 +23,8 @@ _MOVING = (
     "Pending",
     "ContainerCreating",
     "PodInitializing",
+    "Pulling",
+    "PullQueued",
     "Terminating",
     "NotReady",
     "RestartingAllContainers",
@@ -33,7 +35,7 @@ def colour_of(word: str) -> str:
     """The colour of a state: good, on its way, or bad."""
     if word in _GOOD:
         return "green"
-    if word in _MOVING or (word.startswith("Init:") and "/" in word):
+    if word.removeprefix("Init:") in _MOVING or (word.startswith("Init:") and "/" in word):
         return "yellow"
     return "red"
 

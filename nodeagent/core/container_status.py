@@ -5,6 +5,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind, each_container
 from nodeagent.core.ends import shown_message, shown_reason, signal_of
+from nodeagent.core.image_wait import image_wait
 from nodeagent.core.restart import (
     Decision,
     backoff_key,
@@ -147,11 +148,12 @@ def _unknown(message: str) -> v1.ContainerStateTerminated:
     )
 
 
-def _default_waiting(view: View, kind: Kind) -> v1.ContainerStateWaiting:
+def _default_waiting(view: View, kind: Kind, name: str) -> v1.ContainerStateWaiting:
+    message = None if view.memory.ending else image_wait(view.memory.images, name)
     has_init = bool(view.memory.pod.spec.initContainers)
     waits_for_init = kind in (Kind.INIT, Kind.SIDECAR) or (has_init and kind is Kind.REGULAR)
     return v1.ContainerStateWaiting(
-        reason="PodInitializing" if waits_for_init else "ContainerCreating"
+        reason="PodInitializing" if waits_for_init else "ContainerCreating", message=message
     )
 
 
@@ -166,7 +168,7 @@ def _without_record(
         restartCount=count,
         ready=False,
         started=False,
-        state=v1.ContainerState(waiting=_default_waiting(view, kind)),
+        state=v1.ContainerState(waiting=_default_waiting(view, kind, spec.name)),
         lastState=_kept_last(before),
     )
     if kind is Kind.INIT and view.has_begun:

@@ -6,6 +6,7 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import is_sidecar
+from nodeagent.core.image_wait import pull_word
 from nodeagent.core.times import as_seconds
 
 
@@ -33,6 +34,8 @@ class _Tally(msgspec.Struct):
 
 def state_of(pod: v1.Pod) -> PodState:
     """Sum a pod up as `kubectl get pods` does: the most telling reason first.
+
+    In addition to its words, a container whose image is being pulled says so.
 
     Counted are regular containers and sidecars; restarts are those of the init containers until
     the pod is initialized, then of the sidecars and regular ones.
@@ -86,8 +89,8 @@ def _init_reason(state: v1.ContainerState) -> str:
     if state.terminated:
         return _ended_reason(state.terminated)
     if state.waiting and state.waiting.reason != "PodInitializing":
-        return state.waiting.reason or ""
-    return ""
+        return pull_word(state.waiting) or state.waiting.reason or ""
+    return pull_word(state.waiting) if state.waiting else ""
 
 
 def _ended_reason(ended: v1.ContainerStateTerminated) -> str:
@@ -108,7 +111,7 @@ def _sum_regular(tally: _Tally, status: v1.PodStatus, sidecars: set[str]) -> Non
         tally.add_restarts(one)
         state = one.state or v1.ContainerState()
         if state.waiting and state.waiting.reason:
-            word = word or state.waiting.reason
+            word = word or pull_word(state.waiting) or state.waiting.reason
         elif state.terminated:
             word = word or _ended_reason(state.terminated)
         elif state.running and one.ready:

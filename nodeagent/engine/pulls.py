@@ -230,13 +230,14 @@ class Pulls:
         began_at = self._clock.now()
         under_way = self._pulling.get(key)
         if under_way is not None:
+            self._show_pull(ask, queued=False)
             return await asyncio.shield(under_way), began_at
         answer: asyncio.Future[SeenImage] = asyncio.get_running_loop().create_future()
         self._pulling[key] = answer
         try:
-            self._show_queued(ask, queued=self._places.locked())
+            self._show_pull(ask, queued=self._places.locked())
             async with self._places:
-                self._show_queued(ask, queued=False)
+                self._show_pull(ask, queued=False)
                 began_at = self._clock.now()
                 found = await self._bringer.bring(ask.pod, ask.image, credentials)
                 self._present[ask.image] = (self._clock.now(), found)
@@ -250,10 +251,13 @@ class Pulls:
             answer.cancel()
         return found, began_at
 
-    def _show_queued(self, ask: _Ask, *, queued: bool) -> None:
+    def _show_pull(self, ask: _Ask, *, queued: bool) -> None:
         outcome = self._outcomes.get(ask.pod.uid, {}).get(ask.container.name)
-        if outcome is not None and outcome.queued is not queued and self._is_asked(ask):
-            self._set(ask, msgspec.structs.replace(outcome, queued=queued))
+        if outcome is None or not self._is_asked(ask):
+            return
+        shown = msgspec.structs.replace(outcome, begun=True, queued=queued)
+        if shown != outcome:
+            self._set(ask, shown)
             self._on_done(ask.pod.uid)
 
     def _grow_delay(self, ask: _Ask, error: str) -> None:

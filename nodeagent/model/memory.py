@@ -93,6 +93,7 @@ class ImageOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     attempt: int
     state: ImageState
+    begun: bool = False  # PULLING, and no longer only looked for on the machine
     queued: bool = False  # PULLING, but others are pulled first
     image: str = ""
     ref: ImageRef = ImageRef("")

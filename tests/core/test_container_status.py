@@ -5,6 +5,7 @@ from lightkube.models import core_v1 as v1
 from msgspec.structs import replace
 
 from nodeagent.core.container_status import LOST_WHEN_DELETED
+from nodeagent.core.image_wait import PULLING, QUEUED
 from nodeagent.core.restart import backoff_key
 from nodeagent.core.times import as_time
 from nodeagent.model.ids import ImageRef
@@ -120,6 +121,24 @@ def test_a_failed_image_is_why_a_container_waits() -> None:
     memory = remembered(images={"web": failed})
     assert waits(shown(memory, NOTHING)) == "ErrImagePull"
     assert waits(shown(replace(memory, ending=ending()), NOTHING)) == "ContainerCreating"
+
+
+def test_a_pull_changes_the_message_and_not_the_reason_of_a_container_that_waits() -> None:
+    def message(key: str, image: ImageOutcome, *, ends: bool = False) -> str | None:
+        memory = remembered(images={"web/vol": looked_for, key: image})
+        told = shown(replace(memory, ending=ending()) if ends else memory, NOTHING)
+        assert waits(told) == "ContainerCreating"
+        assert told.state and told.state.waiting
+        return told.state.waiting.message
+
+    looked_for = ImageOutcome(attempt=0, state=ImageState.PULLING)
+    pulled = replace(looked_for, begun=True)
+    assert message("web", looked_for) is None
+    assert message("other", pulled) is None
+    assert message("web", pulled) == PULLING
+    assert message("web/vol", pulled) == PULLING
+    assert message("web", replace(pulled, queued=True)) == QUEUED
+    assert message("web", pulled, ends=True) is None
 
 
 def test_a_lost_record_of_what_ran_is_an_unknown_end() -> None:

@@ -6,6 +6,7 @@ from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
 from nodeagent.core import table
+from nodeagent.core.image_wait import PULLING, QUEUED
 from nodeagent.core.pod_state import PodState, short_age, state_of
 from tests.fakes.local_node import NOW, a_pod, an_event, at, ended, running, waiting
 
@@ -56,6 +57,10 @@ def test_a_running_pod_counts_its_ready_containers_and_restarts() -> None:
         ((ended("a"), ended("b")), "Completed"),
         ((ended("a"), running("b")), "NotReady"),
         ((waiting(reason=""),), "Running"),
+        ((waiting(reason="ContainerCreating", message=PULLING),), "Pulling"),
+        ((waiting(reason="ContainerCreating", message=QUEUED),), "PullQueued"),
+        ((waiting(reason="PodInitializing", message=PULLING),), "Pulling"),
+        ((waiting(reason="CreateContainerError", message=PULLING),), "CreateContainerError"),
     ],
 )
 def test_the_most_telling_container_gives_the_word(
@@ -92,6 +97,8 @@ def test_init_containers_show_how_far_they_are() -> None:
     first, second = ended("one"), waiting("two", reason="PodInitializing")
     assert word_of(with_init(pod, waiting("one", reason="PodInitializing"), second)) == "Init:0/2"
     assert word_of(with_init(pod, first, running("two"))) == "Init:1/2"
+    pulled = waiting("one", reason="PodInitializing", message=PULLING)
+    assert word_of(with_init(pod, pulled, second)) == "Init:Pulling"
     failing = waiting("two", reason="CrashLoopBackOff")
     assert word_of(with_init(pod, first, failing)) == "Init:CrashLoopBackOff"
 

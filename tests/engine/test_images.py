@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from nodeagent.core.image_wait import PULLING
 from tests.fakes.node import Machine, running, until
 from tests.fakes.pods import UID, a_container, a_pod
 
@@ -133,6 +134,31 @@ async def test_a_slow_pull_does_not_hold_up_the_other_containers_of_the_pod() ->
         await asyncio.sleep(2)
         assert node.is_running("small")
         assert node.waiting() == "ContainerCreating"
+
+
+async def test_a_pull_shows_in_the_status_while_it_goes_on_and_not_before() -> None:
+    machine = Machine()
+    machine.runtime.registry.add("app:3")
+    machine.runtime.pull_takes = 30.0
+    pods = [
+        *(a_pod(image("app:3"), uid=f"u{n}", name=f"p{n}") for n in range(2)),
+        a_pod(image("busybox:1"), uid="there", name="there"),
+    ]
+    messages = set()
+    async with running(*pods, machine=machine) as node:
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            state = node.container(uid="there").state
+            messages.add(state.waiting.message if state and state.waiting else None)
+        await asyncio.sleep(4)
+        for pod in pods[:2]:
+            state = node.container(uid=pod.uid).state
+            assert state and state.waiting
+            assert state.waiting.reason == "ContainerCreating"
+            assert state.waiting.message == PULLING
+        assert messages == {None}
+        await asyncio.sleep(40)
+        assert all(node.is_running(uid=pod.uid) for pod in pods)
 
 
 async def test_a_name_that_is_no_image_says_so() -> None:
