@@ -144,6 +144,7 @@ def shown_reason(seen: SeenContainer, note: EndNote | None) -> str:
 
 
 def shown_message(seen: SeenContainer, note: EndNote | None) -> str:
-    """Our reason where there is more to say than an exit code, then the container's own words."""
+    """The container's own words, untouched, for programs parse them; without any, our reason where
+    there is more to say than an exit code. Events and `why` tell the reason in either case."""
     told = f"{note.reason}: {note.text}" if note is not None and note.text else ""
-    return ": ".join(part for part in (told, seen.message) if part)
+    return seen.message or told

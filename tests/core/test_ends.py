@@ -99,10 +99,10 @@ def test_a_stop_of_ours_explains_the_exit_whatever_its_code() -> None:
     )
 
 
-def test_the_containers_own_words_come_after_ours() -> None:
+def test_the_containers_own_words_are_left_as_they_are() -> None:
     memory = remembered(NEVER, ends={ID: note_of_stop(a_stop(StopWhy.OPERATOR), now=90.0)})
     state = shown(memory, code=143, message="bye")
-    assert state.message == "OperatorRestart: the operator asked for a restart: bye"
+    assert state.message == "bye"
 
 
 def test_a_plain_crash_has_only_the_containers_words() -> None:
