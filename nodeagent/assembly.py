@@ -28,6 +28,7 @@ from nodeagent.build import (
     local_data,
     node_facts,
     pod_sources,
+    software_of,
     taken_up,
     volume_registry,
 )
@@ -41,6 +42,7 @@ from nodeagent.engine.gate import Gate
 from nodeagent.engine.hooks import Hooks
 from nodeagent.engine.journal import Journal, tell_problems
 from nodeagent.engine.node import NodeKeeper
+from nodeagent.engine.node_view import NodeView
 from nodeagent.engine.observe import Observer
 from nodeagent.engine.probe_metrics import ProbeCollector
 from nodeagent.engine.probing import Probing
@@ -266,6 +268,7 @@ class Assembly:
             list_pods=self.publisher.pods,
             problems=self._all_problems,
             events=self.journal.events,
+            node=NodeView(self.keeper, self.clock, software_of(self._host)).node,
             memory=self.workers.memory,
             metrics=lambda probes: self.metrics.text(probes=probes),
         )

@@ -34,6 +34,7 @@ from nodeagent.adapters.volumes.secret import SecretVolume
 from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
+from nodeagent.core.node_object import Software
 from nodeagent.core.rules import allocatable, node_rules, pod_capacity
 from nodeagent.core.shutdown import Group, after_shutdown, groups_of
 from nodeagent.engine.configs import HostTexts
@@ -47,7 +48,7 @@ from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import NodeFacts, NodeRules
-from nodeagent.settings import Settings
+from nodeagent.settings import Settings, node_version
 
 
 class Driver:
@@ -169,6 +170,19 @@ def node_facts(settings: Settings, host: HostFacts) -> NodeFacts:
             v1.Taint(key=t.key, value=t.value or None, effect=t.effect.value)
             for t in settings.kubelet.register_with_taints
         ),
+    )
+
+
+def software_of(host: HostFacts) -> Software:
+    """What nodeInfo tells of this machine."""
+    return Software(
+        kubelet_version=node_version(),
+        kernel=host.kernel,
+        os_image=host.os_image,
+        architecture=host.architecture,
+        boot_id=host.boot_id,
+        machine_id=host.machine_id,
+        system_uuid=host.system_uuid,
     )
 
 
