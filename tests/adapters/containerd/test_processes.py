@@ -11,10 +11,16 @@ from nodeagent.adapters.containerd import processes
 
 
 def test_a_process_is_found_by_words_in_any_order() -> None:
-    with subprocess.Popen(["sleep", "60.123", f"0.{os.getpid()}1"]) as process:
+    mine = f"0.{os.getpid()}1"
+    with subprocess.Popen(["sleep", "60.123", mine]) as process:
         try:
-            assert list(processes.with_words(f"0.{os.getpid()}1", "60.123")) == [process.pid]
-            assert list(processes.with_words("60.123", "0.457")) == []
+            deadline = time.monotonic() + 5.0
+            # Within its exec a process has no words for a moment.
+            while processes.command_line(process.pid)[:1] != ("sleep",):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert list(processes.with_words(mine, "60.123")) == [process.pid]
+            assert list(processes.with_words("60.123", f"{mine}9")) == []
         finally:
             process.kill()
 
