@@ -6,7 +6,6 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from nodeagent.aio.bell import Bell
 from nodeagent.engine.ports import Runtime
 from nodeagent.errors import AgentError
 from nodeagent.model.node import NodeFacts
@@ -25,7 +24,6 @@ class NodeKeeper:
     ) -> None:
         self._runtime = runtime
         self._on_change = on_change
-        self._bell = Bell()
         self.facts = facts
         self.health = RuntimeHealth(message="the container runtime has not answered yet")
         self.info = RuntimeInfo()
@@ -41,11 +39,7 @@ class NodeKeeper:
             if health != self.health:
                 self._tell(health)
             well = health.runtime_ready and health.network_ready
-            await self._bell.wait(at_most=HEALTHY_PERIOD if well else SICK_PERIOD)
-
-    def doubt(self) -> None:
-        """A call to the runtime failed: ask soon."""
-        self._bell.ring()
+            await asyncio.sleep(HEALTHY_PERIOD if well else SICK_PERIOD)
 
     async def _ask(self) -> RuntimeHealth:
         if not self.health.runtime_ready:

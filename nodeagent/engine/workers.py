@@ -39,9 +39,7 @@ class Workers:
         self._born = 0
         self._group: asyncio.TaskGroup | None = None
         self._records: dict[PodUid, PodMemory] = {}
-        self.draining = False
         self.refuses_all = False  # the machine goes down
-        self.changed = asyncio.Event()
         self.first_round = asyncio.Event()
         self.on_forgotten: Callable[[PodMemory], None] = lambda _: None
 
@@ -137,8 +135,6 @@ class Workers:
         del self._workers[uid]
         del self._order[uid]
         self.on_forgotten(worker.memory)
-        self.changed.set()
-        self.changed.clear()
         for other in self._workers.values():
             if other.memory.pod.key == worker.memory.pod.key or not other.memory.admitted:
                 other.ring()
