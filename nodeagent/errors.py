@@ -145,15 +145,36 @@ class HookFailed(AgentError):
 
 
 class ApiError(AgentError):
-    """The API server refused or failed a request."""
+    """The API server refused or failed a request. `code` is its HTTP status, 0 without answer."""
+
+    default_reason = "ApiError"
+
+    def __init__(
+        self,
+        *,
+        op: str,
+        target: str,
+        detail: str,
+        reason: str = "",
+        code: int = 0,
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(op=op, target=target, detail=detail, reason=reason)
+        self.code, self.retry_after = code, retry_after
 
 
 class ApiUnavailable(ApiError):
-    """The API server did not answer."""
+    """The API server did not answer, or asks to come back later (5xx, 429)."""
+
+
+class ApiNotFound(ApiError):
+    """There is no such object."""
+
+    retry = Retry.ON_CHANGE
 
 
 class ApiConflict(ApiError):
-    """The object changed since it was read."""
+    """The object changed since it was read, or the name is taken (`reason` AlreadyExists)."""
 
 
 class ApiGone(ApiError):
@@ -161,4 +182,10 @@ class ApiGone(ApiError):
 
 
 class ApiForbidden(ApiError):
-    """The node may not do this."""
+    """The node may not do this, or is not known (401)."""
+
+
+class ApiInvalid(ApiError):
+    """The server does not take the request as it stands (400, 422)."""
+
+    retry = Retry.ON_CHANGE
