@@ -64,4 +64,13 @@ ENTRIES: Final = (
         "No agent listens on the socket that the command asked, or it may not be used by you.",
         "systemctl start nodeagent; or name the socket with --socket; or use sudo.",
     ),
+    Entry(
+        "NA9001",
+        "The API server refused or failed a request",
+        ("ApiError",),
+        "The cluster's API server did not answer, or not with what was asked for; the message has "
+        "its status and its words.",
+        "Nothing while the server is away: pods go on, and what was missed is made up for. "
+        "nodeagent doctor tells whether it can be reached and whether the certificate is good.",
+    ),
 )
