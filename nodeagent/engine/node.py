@@ -8,7 +8,7 @@ import structlog
 
 from nodeagent.engine.ports import Runtime
 from nodeagent.errors import AgentError
-from nodeagent.model.node import NodeFacts
+from nodeagent.model.node import NodeFacts, Pressure
 from nodeagent.model.observed import RuntimeHealth, RuntimeInfo
 
 log = structlog.get_logger()
@@ -17,17 +17,45 @@ HEALTHY_PERIOD, SICK_PERIOD = 30.0, 1.0
 
 
 class NodeKeeper:
-    """Asks the runtime how it is, and holds the facts. `on_change` is called when they change."""
+    """Asks the runtime how it is, and holds the facts. `on_change` is called when they change.
+
+    Others tell what they find out: eviction the pressure, whoever keeps the node from being ready
+    its trouble.
+    """
 
     def __init__(
         self, *, runtime: Runtime, facts: NodeFacts, on_change: Callable[[], None]
     ) -> None:
         self._runtime = runtime
-        self._on_change = on_change
+        self._listeners = [on_change]
         self.facts = facts
         self.health = RuntimeHealth(message="the container runtime has not answered yet")
         self.info = RuntimeInfo()
         self.known = asyncio.Event()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call this too when facts or health change."""
+        self._listeners.append(listener)
+
+    def press(self, pressure: Pressure) -> None:
+        """What the node is short of now."""
+        self.learn(msgspec.structs.replace(self.facts, pressure=pressure))
+
+    def trouble(self, who: str, text: str) -> None:
+        """Why `who` keeps the node from being ready; "" once it no longer does."""
+        others = {name: one for name, one in self.facts.troubles.items() if name != who}
+        troubles = {**others, who: text} if text else others
+        self.learn(msgspec.structs.replace(self.facts, troubles=troubles))
+
+    def learn(self, facts: NodeFacts) -> None:
+        """These are the facts now; told to the listeners where they are others than before."""
+        if facts != self.facts:
+            self.facts = facts
+            self._changed()
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     async def run(self) -> None:
         """Ask for ever: slowly while all is well, each second while it is not."""
@@ -77,4 +105,4 @@ class NodeKeeper:
                 "container runtime is not ready",
                 detail=health.message or health.network_message or "it does not say why",
             )
-        self._on_change()
+        self._changed()

@@ -4,6 +4,14 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 
+class Pressure(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node is short of; eviction decides, the node's conditions and admission go by it."""
+
+    memory: bool = False
+    disk: bool = False
+    pid: bool = False
+
+
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The node as admission, requests and status see it. Quantities: milli-CPU, bytes, counts."""
 
@@ -28,6 +36,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     taints: tuple[v1.Taint, ...] = ()
     selinux: bool = False
     throttle_paths: tuple[str, ...] = ()  # /sys/devices/system/cpu/cpu*/thermal_throttle
+    pressure: Pressure = Pressure()
+    troubles: dict[str, str] = {}  # why the node is not ready beside its runtime, by who says so
 
 
 class PodDirs(msgspec.Struct, frozen=True, kw_only=True):
