@@ -11,6 +11,7 @@ from yaml._yaml import CParser
 MAX_BYTES = 1 << 20
 MAX_VALUES = 50_000  # a large pod has a few thousand; an alias counts each time it is used
 MAX_DEPTH = 100  # the C composer recurses without a guard of its own and would end the process
+_TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 
 PLAIN = "plain"  # tag of a scalar without quotes, whose type is still open
 TEXT = "text"  # tag of a quoted or block scalar
@@ -137,7 +138,7 @@ class _Composer(CParser):
         self._depth += 1
         if self._depth > MAX_DEPTH:
             line, column = spot(parent) if parent is not None else (0, 0)
-            raise Unreadable(f"is nested deeper than {MAX_DEPTH} levels", line, column)
+            raise Unreadable(_TOO_DEEP, line, column)
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
@@ -179,6 +180,8 @@ def _broken(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
     mark = error.problem_mark or error.context_mark
     place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     problem = str(error.problem or error.context)
+    if "nesting depth" in problem:  # libyaml's own limit, met while it reads ahead
+        return Unreadable(_TOO_DEEP, *place)
     line = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
     if mark and line[mark.column : mark.column + 1] == "\t":
         return Unreadable("has a tab where YAML takes only spaces", *place)

@@ -56,7 +56,7 @@ def _plan_containers(
 ) -> Plan:
     """What is to be started in a sandbox that stays, then what is to be swept."""
     here = tuple(c for c in seen.containers if c.sandbox_id == box.id)
-    wanted = list(_ephemeral(memory, seen))
+    wanted = _ephemeral(memory, seen, here)
     initial, done = next_init(memory, here)
     wanted += initial
     if done:
@@ -107,14 +107,22 @@ def _needs_start(
     return decision is not Decision.STAY
 
 
-def _ephemeral(memory: PodMemory, seen: ObservedPod) -> list[Wanted]:
-    """Ephemeral containers start once, whatever else the pod does."""
-    return [
-        Wanted(kind=kind, container=container, here=seen.newest(container.name))
-        for kind, container in each_container(memory.pod.spec)
-        if kind is Kind.EPHEMERAL
-        and ((old := seen.newest(container.name)) is None or old.phase is Phase.CREATED)
-    ]
+def _ephemeral(
+    memory: PodMemory, seen: ObservedPod, here: tuple[SeenContainer, ...]
+) -> list[Wanted]:
+    """Ephemeral containers start once, whatever else the pod does, and in no later sandbox.
+
+    One that ran is remembered by its restart count, where the runtime has lost its record.
+    """
+    newest, wanted = _newest(here), []
+    for kind, container in each_container(memory.pod.spec):
+        if kind is not Kind.EPHEMERAL or container.name in memory.restart_counts:
+            continue
+        old = seen.newest(container.name)
+        if old is None or old.phase is Phase.CREATED:
+            item = Wanted(kind=kind, container=container, here=newest.get(container.name))
+            wanted.append(item)
+    return wanted
 
 
 def _newest(here: tuple[SeenContainer, ...]) -> dict[str, SeenContainer]:

