@@ -29,6 +29,13 @@ class VolumeFile(msgspec.Struct, frozen=True, kw_only=True):
 Payload = Mapping[str, VolumeFile]
 
 
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """Files by path, and when they are to be made again (Unix seconds), 0.0 for never."""
+
+    files: Payload
+    again_at: float = 0.0
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What a volume asks of one object; without `items` it is every key under its own name."""
 

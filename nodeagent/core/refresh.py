@@ -1,5 +1,6 @@
 """When volumes that show objects or fields of the pod are to be written anew."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -12,13 +13,17 @@ from nodeagent.model.memory import PodMemory
 from nodeagent.model.observed import ObservedPod
 
 RETRY: Final = 10.0  # seconds until a refresh that failed on the node itself is tried again
+LATER: Final = 60.0  # and one that only a change can mend, where something runs out meanwhile
 _NONE: Final[tuple[tuple[RefreshVolumes, ...], float | None]] = ((), None)
 
 
 def shows_something(volume: v1.Volume) -> bool:
-    """Whether what the volume shows can change while it is mounted."""
+    """Whether what the volume shows can change while it is mounted.
+
+    A claim's volume may be enlarged.
+    """
     kinds = (volume.configMap, volume.secret, volume.downwardAPI, volume.projected)
-    return any(kind is not None for kind in kinds)
+    return any(kind is not None for kind in (*kinds, volume.persistentVolumeClaim))
 
 
 def volume_stamp(pod: DesiredPod, version: str) -> str:
@@ -42,10 +47,24 @@ def plan_refresh(
 ) -> tuple[tuple[RefreshVolumes, ...], float | None]:
     """Once for each change, and only while something of the pod runs: else the next start does it.
 
-    The second value is when to look again.
+    What shows something that runs out is made anew when that is due. The second value is when to
+    look again.
     """
-    if memory.shown == memory.shows or not seen.running:
+    if not seen.running:
         return _NONE
+    due = memory.refresh_due
+    if memory.shown == memory.shows and not 0.0 < due <= now:
+        return (), due or None
     if now < memory.refresh_at <= now + RETRY:  # beyond it, the clock was set back
         return (), memory.refresh_at
     return (RefreshVolumes(),), None
+
+
+def shown(memory: PodMemory, *, due: float) -> PodMemory:
+    """The memory of a pod whose volumes show what they are to show, until `due` (0.0: for ever)."""
+    return msgspec.structs.replace(memory, shown=memory.shows, refresh_at=0.0, refresh_due=due)
+
+
+def earliest(times: Iterable[float]) -> float:
+    """The first of these points in time, 0.0 where there is none; 0.0 stands for never."""
+    return min((at for at in times if at > 0.0), default=0.0)

@@ -9,7 +9,9 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import find_container
 from nodeagent.core.image_volumes import as_container
+from nodeagent.core.refresh import LATER as REFRESH_LATER
 from nodeagent.core.refresh import RETRY as REFRESH_RETRY
+from nodeagent.core.refresh import earliest, shown
 from nodeagent.core.resources import pod_cgroup
 from nodeagent.core.subject import subject_of
 from nodeagent.engine.configs import Configs
@@ -146,20 +148,20 @@ class Executor:
         except AgentError as error:
             self._event(memory, "FailedMount", str(error))
             raise
-        return msgspec.structs.replace(
-            memory, prepared=True, torn_down=False, shown=memory.shows, refresh_at=0.0
-        )
+        due = earliest(place.again_at for place in self._places.values())
+        return msgspec.structs.replace(shown(memory, due=due), prepared=True, torn_down=False)
 
     async def _refresh(self, memory: PodMemory) -> PodMemory:
         """What cannot be shown anew stays as it is: containers that run need it no less."""
         try:
-            await self._tools.volumes.refresh(memory.pod)
+            due = await self._tools.volumes.refresh(memory.pod)
         except AgentError as error:
             self._event(memory, "FailedMount", str(error))
+            now = self._tools.clock.now()
             if error.retry is Retry.BACKOFF:
-                at = self._tools.clock.now() + REFRESH_RETRY
-                return msgspec.structs.replace(memory, refresh_at=at)
-        return msgspec.structs.replace(memory, shown=memory.shows, refresh_at=0.0)
+                return msgspec.structs.replace(memory, refresh_at=now + REFRESH_RETRY)
+            due = now + REFRESH_LATER if memory.refresh_due else 0.0
+        return shown(memory, due=due)
 
     async def _make_cgroup(self, memory: PodMemory) -> None:
         configs = self._tools.configs

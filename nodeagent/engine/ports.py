@@ -186,11 +186,12 @@ class Volumes(Protocol):
         """
         ...
 
-    async def refresh(self, pod: DesiredPod) -> None:
+    async def refresh(self, pod: DesiredPod) -> float:
         """Volumes made of objects or of the pod's own fields show them as they are now.
 
         Each is tried; VolumeError names the first that failed, and what it showed stays. Only for
-        a pod whose volumes are set up. subPath mounts keep their bytes.
+        a pod whose volumes are set up. subPath mounts keep their bytes. Returns when one of them
+        is to be refreshed again though nothing has changed (Unix seconds), 0.0 for never.
         """
         ...
 

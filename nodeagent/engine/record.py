@@ -64,6 +64,7 @@ def lasting(memory: PodMemory) -> PodMemory:
         shows="",
         shown="",
         refresh_at=0.0,
+        refresh_due=0.0,
     )
 
 

@@ -48,13 +48,22 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A PersistentVolumeClaim. `volume` is the one it is bound to, "" while it is not: `why`."""
+    """A PersistentVolumeClaim. `volume` is the one it is bound to, "" while it is not: `why`.
+
+    What follows `why` only an API server tells: the claim's uid, the uid of the object that
+    controls it, `capacity` of its status ("" unknown), and whether it is being deleted with
+    nothing that holds it back (a claim under protection may still be used).
+    """
 
     namespace: str
     name: str
     spec: v1.PersistentVolumeClaimSpec
     volume: str = ""
     why: str = ""
+    uid: str = ""
+    owner: str = ""
+    capacity: str = ""
+    deleting: bool = False
 
 
 class PersistentVolume(msgspec.Struct, frozen=True, kw_only=True):

@@ -198,6 +198,8 @@ class VolumePlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where one volume of a pod is on the host once it is set up.
 
     `image` names an image volume, which the runtime mounts; `device` says it is a block device.
+    `again_at` (Unix seconds) is when it is to be set up again though nothing of it has changed,
+    because what it shows runs out; 0.0 for never.
     """
 
     host_path: str = ""
@@ -206,6 +208,7 @@ class VolumePlace(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     device: bool = False
     gid: int | None = None  # a group its files belong to, added to the pod's groups
+    again_at: float = 0.0
 
 
 class SubPath(msgspec.Struct, frozen=True, kw_only=True):

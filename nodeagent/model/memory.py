@@ -150,3 +150,4 @@ class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
     shows: str = ""  # stamp of what its volumes are to show, "" if that never changes
     shown: str = ""  # stamp of what they were last made to show
     refresh_at: float = 0.0  # when a refresh that failed may be tried again
+    refresh_due: float = 0.0  # when the next is due though nothing has changed, 0.0 for never

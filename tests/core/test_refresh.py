@@ -8,7 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.plan import plan_pod
 from nodeagent.core.references import pod_references, used_volumes
-from nodeagent.core.refresh import plan_refresh, volume_stamp
+from nodeagent.core.refresh import earliest, plan_refresh, shown, volume_stamp
 from nodeagent.model.actions import PreparePod, RefreshVolumes, StartContainer
 from nodeagent.model.data import DataKey, DataKind
 from nodeagent.model.desired import DesiredPod
@@ -126,3 +126,20 @@ def test_a_volume_is_used_as_a_device_or_for_variables_too(how: str) -> None:
         else a_container(env=[v1.EnvVar(name="K", valueFrom=v1.EnvVarSource(fileKeyRef=reference))])
     )
     assert used_volumes(a_pod(container, volumes=[EMPTY, CONF]).spec) == (EMPTY,)
+
+
+def test_what_runs_out_is_shown_anew_when_it_is_due() -> None:
+    memory = remembered(with_volumes(CONF), shows="1/", shown="1/", refresh_due=50.0)
+    assert plan_refresh(memory, sight(seen()), now=49.0) == ((), 50.0)
+    assert plan_refresh(memory, sight(seen()), now=50.0) == (REFRESH, None)
+    assert plan_refresh(memory, sight(ended()), now=50.0) == ((), None)
+    failed = msgspec.structs.replace(memory, refresh_at=55.0)
+    assert plan_refresh(failed, sight(seen()), now=51.0) == ((), 55.0)
+    assert shown(failed, due=90.0) == msgspec.structs.replace(
+        memory, refresh_at=0.0, refresh_due=90.0
+    )
+
+
+def test_the_earliest_of_points_in_time_leaves_out_never() -> None:
+    assert earliest([]) == earliest([0.0]) == 0.0
+    assert earliest([0.0, 7.0, 3.0]) == 3.0

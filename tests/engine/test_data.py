@@ -214,3 +214,27 @@ async def test_a_pod_that_ended_is_not_followed_any_more() -> None:
         node.unwant()
         await until(lambda: not node.workers.memories())
         assert machine.data.followed == {}
+
+
+async def test_what_runs_out_is_shown_anew_by_itself_again_and_again() -> None:
+    machine = machine_with_places()
+    machine.data.put(MAP)
+    places = machine.volumes.places
+    first_due = machine.clock.now() + 400
+    places["conf"] = msgspec.structs.replace(places["conf"], again_at=first_due)
+    machine.volumes.due = lambda: machine.clock.now() + 300
+    async with running(by_volume(), machine=machine) as node:
+        await until(node.is_running)
+        await asyncio.sleep(390)
+        assert machine.volumes.refreshed == []
+        await asyncio.sleep(15)
+        assert machine.volumes.refreshed == [UID]
+        await asyncio.sleep(600)
+        assert machine.volumes.refreshed == [UID] * 3
+        machine.volumes.refresh_error = MountFailed(op="write", target="conf", detail="full")
+        await asyncio.sleep(305)
+        tried = len(machine.volumes.refreshed)
+        machine.volumes.refresh_error = None
+        await asyncio.sleep(2 * RETRY)
+        assert len(machine.volumes.refreshed) == tried + 1
+        assert node.bugs == 0

@@ -127,6 +127,7 @@ class FakeVolumes:
         self.mounted: set[PodUid] = set()
         self.refreshed: list[PodUid] = []
         self.refresh_error: AgentError | None = None
+        self.due: Callable[[], float] = lambda: 0.0  # when what they show has run out
         self.texts: dict[str, str] = {}
         self.places: dict[str, VolumePlace] = {}
 
@@ -147,10 +148,11 @@ class FakeVolumes:
     ) -> Mapping[int, str]:
         return {}
 
-    async def refresh(self, pod: DesiredPod) -> None:
+    async def refresh(self, pod: DesiredPod) -> float:
         self.refreshed.append(pod.uid)
         if self.refresh_error is not None:
             raise self.refresh_error
+        return self.due()
 
     async def read_file(self, place: VolumePlace, path: str) -> str | None:
         return self.texts.get(f"{place.host_path}/{path}")

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
+import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import Data, Place
 from nodeagent.adapters.volumes.written import Written
 from nodeagent.core.payload import (
     DEFAULT_MODE,
+    Made,
     Payload,
     VolumeFile,
     Wish,
@@ -16,13 +18,14 @@ from nodeagent.core.payload import (
     downward_files,
     secret_files,
 )
+from nodeagent.core.refresh import earliest
 from nodeagent.errors import ConfigError, MountFailed, NotSupported
 from nodeagent.model.data import DataKind
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 from nodeagent.model.node import NodeFacts
 
-Part: TypeAlias = Callable[[DesiredPod, v1.VolumeProjection, int], Awaitable[Payload]]
+Part: TypeAlias = Callable[[DesiredPod, v1.VolumeProjection, int], Awaitable[Made]]
 """Makes the files of one source, with this mode where the source says none."""
 
 _OWN = ("configMap", "secret", "downwardAPI")
@@ -66,13 +69,25 @@ class ProjectedVolume:
         assert source is not None
         mode = DEFAULT_MODE if source.defaultMode is None else source.defaultMode
         files: dict[str, VolumeFile] = {}
+        due: list[float] = []
         for part in source.sources or ():
-            files.update(await self._files(pod, part, mode))
-        return await self._written.put(pod, place, files, in_memory=True)
+            made = await self._made(pod, part, mode)
+            files.update(made.files)
+            due.append(made.again_at)
+        where = await self._written.put(pod, place, files, in_memory=True)
+        return msgspec.structs.replace(where, again_at=earliest(due))
 
     async def tear_down(self, place: Place) -> None:
         """See `Plugin`."""
         await self._written.tear_down(place)
+
+    async def _made(self, pod: DesiredPod, part: v1.VolumeProjection, mode: int) -> Made:
+        kind = _kind(part)
+        if kind in _OWN:
+            return Made(files=await self._files(pod, part, mode))
+        if kind not in self._parts:
+            raise NotSupported(op="project", target=kind, detail=_JOINED)
+        return await self._parts[kind](pod, part, mode)
 
     async def _files(self, pod: DesiredPod, part: v1.VolumeProjection, mode: int) -> Payload:
         home = pod.namespace
@@ -86,15 +101,11 @@ class ProjectedVolume:
             where = self._data.place(DataKind.SECRET)
             secret = await self._data.secret(home, wish.name)
             return secret_files(secret, wish, namespace=home, place=where)
-        if part.downwardAPI is not None:
-            try:
-                return downward_files(pod, part.downwardAPI.items, mode=mode, node=self._node())
-            except ConfigError as error:
-                raise MountFailed(op=error.op, target=error.target, detail=error.detail) from error
-        kind = _kind(part)
-        if kind not in self._parts:
-            raise NotSupported(op="project", target=kind, detail=_JOINED)
-        return await self._parts[kind](pod, part, mode)
+        assert part.downwardAPI is not None
+        try:
+            return downward_files(pod, part.downwardAPI.items, mode=mode, node=self._node())
+        except ConfigError as error:
+            raise MountFailed(op=error.op, target=error.target, detail=error.detail) from error
 
 
 def _wish(source: v1.ConfigMapProjection | v1.SecretProjection, mode: int) -> Wish:

@@ -11,6 +11,7 @@ from nodeagent.adapters.volumes.env_file import read_env_file
 from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
 from nodeagent.aio.threads import Threads
 from nodeagent.core.references import used_volumes
+from nodeagent.core.refresh import earliest
 from nodeagent.errors import (
     AgentError,
     ConfigError,
@@ -77,22 +78,25 @@ class VolumeRegistry:
         """
         return {volume.name: await self._set_up(pod, volume) for volume in used_volumes(pod.spec)}
 
-    async def refresh(self, pod: DesiredPod) -> None:
+    async def refresh(self, pod: DesiredPod) -> float:
         """Volumes that show what can change show it as it is now; all are tried.
 
-        VolumeError names the first that failed. For a pod whose volumes are set up.
+        VolumeError names the first that failed. For a pod whose volumes are set up. Returns when
+        one of them is to be refreshed again all the same, 0.0 for never.
         """
         first: AgentError | None = None
+        due: list[float] = []
         for volume in used_volumes(pod.spec):
             plugin = self._plugin(volume)
             if plugin is None or not plugin.refreshes:
                 continue
             try:
-                await self._set_up(pod, volume)
+                due.append((await self._set_up(pod, volume)).again_at)
             except VolumeError as error:
                 first = first or error
         if first is not None:
             raise first
+        return earliest(due)
 
     async def _set_up(self, pod: DesiredPod, volume: v1.Volume) -> VolumePlace:
         plugin, target = self._plugin(volume), f'volume "{volume.name}"'

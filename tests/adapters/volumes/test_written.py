@@ -9,7 +9,7 @@ import pytest
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.host.mounts import mounts_below
-from nodeagent.core.payload import Payload, VolumeFile
+from nodeagent.core.payload import Made, VolumeFile
 from nodeagent.errors import ConfigError, MountFailed, NotSupported, SourceMissing
 from nodeagent.model.data import ConfigMap, Secret
 from nodeagent.model.desired import DesiredPod
@@ -191,13 +191,16 @@ async def test_a_projected_source_of_the_api_is_refused_by_name_and_used_where_t
     told = world.volumes.unsupported(pod)
     assert told.startswith('volume "all": projected source serviceAccountToken comes from an API')
 
-    async def make(pod: DesiredPod, part: v1.VolumeProjection, bits: int) -> Payload:
-        return {"token": VolumeFile(data=b"jwt", mode=bits, uid=1234)}
+    async def make(pod: DesiredPod, part: v1.VolumeProjection, bits: int) -> Made:
+        file = VolumeFile(data=b"jwt", mode=bits, uid=1234)
+        return Made(files={"token": file}, again_at=77.0)
 
     world.parts["serviceAccountToken"] = make
     assert world.volumes.unsupported(pod) == ""
-    top = Path((await world.volumes.set_up(pod))["all"].host_path)
-    assert (top / "token").stat().st_uid == 1234
+    place = (await world.volumes.set_up(pod))["all"]
+    assert (Path(place.host_path) / "token").stat().st_uid == 1234
+    assert place.again_at == 77.0
+    assert await world.volumes.refresh(pod) == 77.0
 
 
 async def test_downward_files_follow_labels(world: World) -> None:

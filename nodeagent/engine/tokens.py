@@ -1,0 +1,91 @@
+"""Tokens of service accounts for the pods of this node, asked for once and kept while good."""
+
+import random
+
+import structlog
+from lightkube.models import authentication_v1
+
+from nodeagent.core.times import as_seconds
+from nodeagent.core.tokens import JITTER, replace_at
+from nodeagent.engine.api_ports import Api
+from nodeagent.engine.ports import Clock
+from nodeagent.errors import ApiError, ApiUnavailable
+from nodeagent.model.api import ApiKind, Purpose
+from nodeagent.model.ids import PodUid
+from nodeagent.model.tokens import Token, TokenWish
+
+log = structlog.get_logger()
+
+_KIND = ApiKind(type=authentication_v1.TokenRequest, plural="serviceaccounts")
+_TRY_AGAIN = 30.0  # seconds until a token that could not be replaced is asked for again
+
+
+class Tokens:
+    """A token is replaced at 80 % of its life or after a day; kept while that fails and it lasts.
+
+    Nothing is written down: after a restart of the agent tokens are asked for anew.
+    """
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api, self._clock = api, clock
+        self._tokens: dict[TokenWish, Token] = {}
+
+    async def token(self, wish: TokenWish) -> Token:
+        """A token that is valid now. ApiError where there is none and none is given."""
+        known, now = self._tokens.get(wish), self._clock.now()
+        if known is not None and now < known.refresh_at:
+            return known
+        try:
+            fresh = await self._ask(wish)
+        except ApiError as error:
+            if known is None or known.expires_at <= now:
+                raise
+            log.warning(
+                "token not replaced",
+                namespace=wish.namespace,
+                account=wish.account,
+                pod=wish.pod,
+                valid_for=round(known.expires_at - now),
+                error=str(error),
+            )
+            again_at = min(now + _TRY_AGAIN, known.expires_at)
+            return Token(value=known.value, expires_at=known.expires_at, refresh_at=again_at)
+        self._tokens[wish] = fresh
+        return fresh
+
+    def forget(self, uid: PodUid) -> None:
+        """The pod is over."""
+        self._tokens = {wish: token for wish, token in self._tokens.items() if wish.uid != uid}
+
+    async def _ask(self, wish: TokenWish) -> Token:
+        body = authentication_v1.TokenRequest(
+            spec=authentication_v1.TokenRequestSpec(
+                audiences=[wish.audience] if wish.audience else [],
+                expirationSeconds=wish.seconds or None,
+                boundObjectRef=authentication_v1.BoundObjectReference(
+                    apiVersion="v1", kind="Pod", name=wish.pod, uid=wish.uid
+                ),
+            )
+        )
+        given = await self._api.create(
+            _KIND,
+            body,
+            wish.namespace,
+            purpose=Purpose.TOKENS,
+            name=wish.account,
+            subresource="token",
+        )
+        status = given.status
+        if status is None or not status.token or status.expirationTimestamp is None:
+            raise ApiUnavailable(
+                op="request token of", target=wish.account, detail="the answer has no token"
+            )
+        expires_at = as_seconds(status.expirationTimestamp)
+        asked = given.spec.expirationSeconds if given.spec is not None else None
+        life = float(asked or wish.seconds or expires_at - self._clock.now())
+        jitter = random.random() * JITTER
+        return Token(
+            value=status.token,
+            expires_at=expires_at,
+            refresh_at=replace_at(expires_at=expires_at, life=life, jitter=jitter),
+        )
