@@ -12,6 +12,12 @@ def as_time(at: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(min(max(int(at), _FIRST), _LAST), dt.UTC)
 
 
+def as_micro_time(at: float) -> dt.datetime:
+    """The API's MicroTime; never a whole second, since its form needs digits behind the point."""
+    exact = dt.datetime.fromtimestamp(at, dt.UTC)
+    return exact.replace(microsecond=exact.microsecond or 1)
+
+
 def as_time_or_none(at: float) -> dt.datetime | None:
     """As `as_time`, None for a moment that never was (0)."""
     return as_time(at) if at > 0 else None

@@ -46,6 +46,10 @@ class Runtime(Protocol):
         """Its own RuntimeReady and NetworkReady conditions."""
         ...
 
+    async def use_pod_range(self, cidr: str) -> None:
+        """Addresses of pods come from here now (a range, or two with a comma between)."""
+        ...
+
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Hints of changes, as they come, for ever: a broken stream is opened again inside.
 

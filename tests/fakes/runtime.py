@@ -76,6 +76,9 @@ class FakeRuntime:
         trouble = self.network_trouble
         return RuntimeHealth(runtime_ready=True, network_ready=not trouble, network_message=trouble)
 
+    async def use_pod_range(self, cidr: str) -> None:
+        await self._called("use_pod_range", cidr)
+
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         queue: asyncio.Queue[RuntimeEvent] = asyncio.Queue()
         self._queues.append(queue)

@@ -81,6 +81,12 @@ class RuntimeCalls:
         self.runtime_config = _unary(
             channel, at + "RuntimeConfig", pb.RuntimeConfigRequest, pb.RuntimeConfigResponse
         )
+        self.update_config = _unary(
+            channel,
+            at + "UpdateRuntimeConfig",
+            pb.UpdateRuntimeConfigRequest,
+            pb.UpdateRuntimeConfigResponse,
+        )
         self.list_sandboxes = _unary(
             channel, at + "ListPodSandbox", pb.ListPodSandboxRequest, pb.ListPodSandboxResponse
         )

@@ -36,6 +36,14 @@ class CriRuntime:
             answer = await self._calls.status(pb.StatusRequest(), timeout=self._timeout)
         return parse_health(answer.status)
 
+    async def use_pod_range(self, cidr: str) -> None:
+        """Only a containerd that writes its own CNI configuration heeds it."""
+        network = pb.NetworkConfig(pod_cidr=cidr)
+        config = pb.RuntimeConfig(network_config=network)
+        request = pb.UpdateRuntimeConfigRequest(runtime_config=config)
+        with translated("UpdateRuntimeConfig", _RUNTIME):
+            await self._calls.update_config(request, timeout=self._timeout)
+
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """Hints of changes for ever; see `EventFeed`."""
         return EventFeed(self._calls, self._containerd, timeout=self._timeout).events()
