@@ -101,6 +101,7 @@ FOREIGN = {
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "resourceVersion",
+    "ownerReferences",
     "ephemeralContainers",
     "mode",
     "csi",
