@@ -21,6 +21,10 @@ class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
 
     `origin` is the file path or URL, or "" for the API. `deleting` says that its source wants it
     gone; `grace` is then the seconds it may still take (None: as the spec says).
+
+    A pod of the API carries neither status nor resourceVersion nor managedFields in `pod`, so that
+    wishes differ only in what matters. `known` is its status as the API had it when this agent
+    first saw the pod, and stays that; `others` are the conditions that others own, as of now.
     """
 
     uid: PodUid
@@ -29,6 +33,8 @@ class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
     pod: v1.Pod
     deleting: bool = False
     grace: float | None = None
+    known: v1.PodStatus | None = None
+    others: tuple[v1.PodCondition, ...] = ()
 
     @property
     def name(self) -> str:
