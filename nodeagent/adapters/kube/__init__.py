@@ -1,0 +1,1 @@
+"""The API server: the connection to it, and what the node reads of it."""

@@ -1,0 +1,270 @@
+"""Objects of one kind as they are now: a list, then a watch, for ever."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from nodeagent.adapters.kube.encoding import Page, Unreadable, WatchEvent, decode
+from nodeagent.adapters.kube.refusal import refusal
+from nodeagent.adapters.kube.reply import Broken, Reply
+from nodeagent.errors import ApiError, ApiForbidden, ApiGone, ApiUnavailable
+from nodeagent.model.api import ApiKind, Objects, Purpose, object_key
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+PAGE: Final = 500
+_SHORT: Final = 300  # seconds a watch lasts at the least; at most twice that
+_SHORT_OF_ONE: Final = 1800  # of a single object, which moves seldom and has no bookmarks
+_SLACK: Final = 30.0  # what the server may take longer to end it
+_FIRST_PAUSE: Final = 0.8
+_LONGEST_PAUSE: Final = 30.0
+_LONGEST_AWAY: Final = 8.0  # where there is no server at all: soon back once there is one
+_SPREAD: Final = 2.0  # seconds over which watches come back after the server was away
+_STEADY: Final = 10.0  # seconds after which a watch that ends was a good one
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which objects."""
+
+    kind: ApiKind[Any]
+    namespace: str
+    purpose: Purpose
+    fields: str
+    labels: str
+
+    @property
+    def path(self) -> str:
+        return self.kind.path(self.namespace)
+
+    @property
+    def query(self) -> dict[str, str]:
+        chosen = {"fieldSelector": self.fields, "labelSelector": self.labels}
+        return {name: value for name, value in chosen.items() if value}
+
+    @property
+    def of_one(self) -> bool:
+        """Whether it is one object, by its name."""
+        return self.fields.startswith("metadata.name=")
+
+
+class Requests(Protocol):
+    """What a watch needs of the client."""
+
+    async def call(
+        self, method: str, path: str, *, purpose: Purpose, query: Mapping[str, str] | None = None
+    ) -> bytes:
+        """One request and its answer's body."""
+        ...
+
+    async def stream(self, path: str, *, purpose: Purpose, query: Mapping[str, str]) -> Reply:
+        """A request whose answer goes on."""
+        ...
+
+    async def returned(self, *, at_most: float) -> bool:
+        """Wait for the server to be back."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        ...
+
+
+class Follower(Generic[T]):
+    """Lists and watches one selection. Source of the resource versions: client-go's reflector."""
+
+    def __init__(self, requests: Requests, chosen: Selection) -> None:
+        self._requests, self._chosen = requests, chosen
+        self._items: dict[str, T] = {}
+        self._version = ""  # of the last thing heard; "" where a list is due
+        self._floor = "0"  # the list may be as old as this; "": only the newest will do
+        self._pause = 0.0
+        self._told = False
+
+    async def updates(self) -> AsyncIterator[Objects[T]]:
+        """See `Api.watch`."""
+        while True:
+            try:
+                if not self._version:
+                    changed = await self._list()
+                    if changed or not self._told:
+                        self._told = True
+                        yield Objects(items=dict(self._items), changed=frozenset(changed))
+                began = asyncio.get_running_loop().time()
+                reply = await self._open()
+                try:
+                    while (news := await self._next(reply)) is not None:
+                        self._pause = 0.0
+                        if news:
+                            yield Objects(items=dict(self._items), changed=frozenset(news))
+                finally:
+                    reply.close()
+                if asyncio.get_running_loop().time() - began < _STEADY:
+                    await self._rest(0.0)
+                else:
+                    self._pause = 0.0
+            except ApiForbidden:
+                raise
+            except ApiGone as error:
+                log.debug("watch too old", kind=self._chosen.kind.kind, error=error.detail)
+                self._floor, self._version = self._version, ""  # "" after a list that was too old
+                await self._rest(0.0)
+            except ApiError as error:
+                log.debug("watch broke off", kind=self._chosen.kind.kind, error=str(error))
+                await self._rest(error.retry_after)
+
+    # --- the list ---------------------------------------------------------------------------
+
+    async def _list(self) -> set[str]:
+        """Read everything; the names that are new, other or gone."""
+        found: dict[str, T] = {}
+        query = {**self._chosen.query, "limit": str(PAGE), "resourceVersion": self._floor}
+        if not self._floor:
+            del query["resourceVersion"]
+        while True:
+            raw = await self._requests.call(
+                "GET", self._chosen.path, purpose=self._chosen.purpose, query=query
+            )
+            page = self._page(raw)
+            for item in page.items or ():
+                one = self._decoded(item)
+                if one is not None:
+                    found[object_key(one)] = one
+            if not page.metadata.continue_:
+                break
+            query.pop("resourceVersion", None)
+            query["continue"] = page.metadata.continue_
+        before, self._items = self._items, found
+        self._version = self._floor = page.metadata.resourceVersion or "0"
+        return {
+            key
+            for key in before.keys() | found.keys()
+            if _version_of(before.get(key)) != _version_of(found.get(key))
+        }
+
+    def _page(self, raw: bytes) -> Page:
+        try:
+            return decode(raw, Page)
+        except Unreadable as error:
+            raise ApiUnavailable(
+                op="list", target=self._chosen.path, detail=f"no list: {error}"
+            ) from error
+
+    # --- the watch --------------------------------------------------------------------------
+
+    async def _open(self) -> Reply:
+        least = _SHORT_OF_ONE if self._chosen.of_one else _SHORT
+        self._seconds = random.randint(least, 2 * least)
+        query = {
+            **self._chosen.query,
+            "watch": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(self._seconds),
+        }
+        if not self._chosen.of_one:
+            query["allowWatchBookmarks"] = "true"
+        self._rest_of_line = b""
+        return await self._requests.stream(
+            self._chosen.path, purpose=self._chosen.purpose, query=query
+        )
+
+    async def _next(self, reply: Reply) -> set[str] | None:
+        """Take what has come, waiting for something; the names it changed. None at the end."""
+        changed: set[str] = set()
+        try:
+            async with asyncio.timeout(self._seconds + _SLACK):
+                chunk = await reply.chunk()
+        except (Broken, TimeoutError) as error:
+            raise ApiUnavailable(
+                op="watch", target=self._chosen.path, detail=str(error) or "silent for too long"
+            ) from error
+        if not chunk:
+            return None
+        while True:
+            *lines, self._rest_of_line = (self._rest_of_line + chunk).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    self._take(line, changed)
+            if not reply.waiting:
+                return changed
+            chunk = await reply.chunk()
+
+    def _take(self, line: bytes, changed: set[str]) -> None:
+        try:
+            event = decode(line, WatchEvent)
+        except Unreadable as error:
+            raise ApiUnavailable(
+                op="watch", target=self._chosen.path, detail=f"no event: {error}"
+            ) from error
+        if event.type == "ERROR":
+            raise refusal("watch", self._chosen.path, 0, event.object, {})
+        if event.type == "BOOKMARK":
+            self._version = _Versioned.read(event.object) or self._version
+            return
+        one = self._decoded(event.object)
+        if one is None:
+            self._version = _Versioned.read(event.object) or self._version
+            return
+        key, version = object_key(one), _version_of(one)
+        if event.type == "DELETED":
+            self._items.pop(key, None)
+            changed.add(key)
+        elif version != _version_of(self._items.get(key)):
+            self._items[key] = one
+            changed.add(key)
+        self._version = version or self._version
+
+    def _decoded(self, raw: msgspec.Raw) -> T | None:
+        try:
+            one: T = decode(raw, self._chosen.kind.type)
+            object_key(one)
+        except (Unreadable, AttributeError) as error:
+            log.warning(
+                "object not understood", kind=self._chosen.kind.kind, error=str(error)[:500]
+            )
+            return None
+        return one
+
+    # --- waiting ----------------------------------------------------------------------------
+
+    async def _rest(self, least: float) -> None:
+        """Wait longer after each failure in a row, with jitter; less once the server is back."""
+        first = self._pause == 0.0
+        self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+        if first and not least and self._requests.connected:
+            await asyncio.sleep(random.uniform(0.0, 0.2))
+            return
+        pause = self._pause * random.uniform(1.0, 2.0)
+        if not self._requests.connected:
+            pause = min(pause, _LONGEST_AWAY)
+        if least > pause:
+            await asyncio.sleep(least * random.uniform(1.0, 1.2))
+        elif await self._requests.returned(at_most=pause):
+            await asyncio.sleep(random.uniform(0.0, _SPREAD))
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    """Of an object only where it is in the order of things."""
+
+    class _Meta(msgspec.Struct, frozen=True):
+        resourceVersion: str = ""
+
+    metadata: _Meta = _Meta()
+
+    @classmethod
+    def read(cls, raw: msgspec.Raw) -> str:
+        try:
+            return decode(raw, cls).metadata.resourceVersion
+        except Unreadable:
+            return ""
+
+
+def _version_of(one: Any) -> str | None:
+    version: str | None = one.metadata.resourceVersion if one is not None else None
+    return version
