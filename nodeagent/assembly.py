@@ -54,6 +54,7 @@ from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.engine.workers import Workers
+from nodeagent.metering import Metering
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
@@ -130,6 +131,7 @@ class Assembly:
         self.metrics = AgentMetrics()
         self.metrics.add_probes(ProbeCollector(self.probing.counts))
         self.observer.on_missed = self.metrics.missed_events.inc
+        self.metering = Metering(self.metrics, threads)
         self._watcher = Inotify()
         self.data = local_data(
             settings,
@@ -270,7 +272,7 @@ class Assembly:
             events=self.journal.events,
             node=NodeView(self.keeper, self.clock, software_of(self._host)).node,
             memory=self.workers.memory,
-            metrics=lambda probes: self.metrics.text(probes=probes),
+            figures=self.metering.figures(),
         )
         api = LocalApi(view, path=self._settings.paths.socket, deeds=self._deeds())
         self.publisher.listen(lambda _: api.notify())

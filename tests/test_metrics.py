@@ -1,41 +1,60 @@
 """The agent's own metrics, and their way out."""
 
+import gzip
 from pathlib import Path
 
 import msgspec
 
+from nodeagent.aio.threads import Threads
+from nodeagent.core.exposition import page_of
 from nodeagent.engine.probe_metrics import ProbeCollector
+from nodeagent.metering import Metering
 from nodeagent.metrics import AgentMetrics
-from nodeagent.model.probes import ProbeCount
 from nodeagent.server.local import LocalApi
 from tests.fakes.local_node import LocalNode, serving
 from tests.server.http_client import ask
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
 
 
 def test_counters_have_their_names_and_start_at_zero() -> None:
     metrics = AgentMetrics()
     metrics.missed_events.inc(3)
-    text = metrics.text(probes=False).decode()
-    assert "nodeagent_missed_events_total 3.0" in text
-    assert "nodeagent_plans_total 0.0" in text
-    assert "nodeagent_bugs_total 0.0" in text
+    text = page_of(metrics.own(), openmetrics=False)
+    assert "# TYPE nodeagent_missed_events_total counter\nnodeagent_missed_events_total 3\n" in text
+    assert "nodeagent_plans_total 0\n" in text
+    assert "nodeagent_bugs_total 0\n" in text
 
 
 def test_probes_are_told_apart_from_the_agents_own() -> None:
     metrics = AgentMetrics()
-    counts: tuple[ProbeCount, ...] = ()
-    metrics.add_probes(ProbeCollector(lambda: counts))
-    assert "prober_probe_total" in metrics.text(probes=True).decode()
-    assert "prober_probe_total" not in metrics.text(probes=False).decode()
+    metrics.add_probes(ProbeCollector(tuple))
+    assert "prober_probe" in {one.name for one in metrics.probes()}
+    assert "prober_probe_total" not in page_of(metrics.own(), openmetrics=False)
 
 
 async def test_metrics_are_served_on_the_agents_socket(tmp_path: Path) -> None:
-    node = LocalNode(tmp_path)
-    metrics = AgentMetrics()
-    view = msgspec.structs.replace(node.view(), metrics=lambda p: metrics.text(probes=p))
-    node.api = LocalApi(view, path=node.socket)
+    node, threads = LocalNode(tmp_path), Threads(1)
+    figures = Metering(AgentMetrics(), threads).figures()
+    node.api = LocalApi(msgspec.structs.replace(node.view(), figures=figures), path=node.socket)
     async with serving(node):
-        answer = await ask(node.socket, "/metrics")
-    assert answer.code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert b"nodeagent_missed_events_total" in answer.body
+        plain = await ask(node.socket, "/metrics")
+        modern = await ask(node.socket, "/metrics", accept=OPENMETRICS)
+        packed = await ask(node.socket, "/metrics", headers={"Accept-Encoding": "gzip"})
+        other = await ask(node.socket, "/metrics/nothing")
+    threads.close()
+    assert plain.code == 200
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert b"nodeagent_missed_events_total" in plain.body
+    assert modern.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert modern.body.endswith(b"# EOF\n")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert other.code == 404
+
+
+async def test_a_server_without_metrics_says_that_there_are_none(tmp_path: Path) -> None:
+    node = LocalNode(tmp_path)
+    async with serving(node):
+        assert (await ask(node.socket, "/metrics")).code == 404
+        assert (await ask(node.socket, "/stats/summary")).code == 404

@@ -1,18 +1,18 @@
-"""What the node's port shows of metrics and statistics: plain functions, made when asked for."""
+"""What the agent's servers show of metrics and statistics: plain functions, made when asked for."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import msgspec
 
-Text: TypeAlias = Callable[[], Awaitable[bytes]]
+from nodeagent.model.scrapes import Page, TextForm
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it is counted: the labels of kubelet_http_requests_total.
 
     `path` is the first part of the path ("metrics/cadvisor" of those below /metrics), or "other";
-    `server_type` is "readwrite" or "readonly".
+    `server_type` is "readwrite", "readonly" or "local" (the agent's own socket).
     """
 
     method: str
@@ -50,7 +50,7 @@ class NoTally:
         """See `Tally`."""
 
 
-async def _nothing() -> bytes:
+async def _nothing(page: Page, form: TextForm) -> bytes:
     return b""
 
 
@@ -59,16 +59,13 @@ async def _no_summary(only_cpu_and_memory: bool) -> bytes:
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """Prometheus' text of each path below /metrics, and the JSON of /stats/summary.
+    """Metrics and stats. Concurrent calls share one reading; none fails as a whole.
 
-    `summary` takes whether only CPU and memory are asked for (`only_cpu_and_memory=true`). Each may
-    raise an AgentError, which is answered with 500 and its text.
+    `text`: a page in a form, packed already where the form says gzip (`metrics_pages` has what
+    answers a request with it). `summary`: the JSON of /stats/summary; it takes whether only CPU
+    and memory are asked for (`only_cpu_and_memory=true`).
     """
 
-    metrics: Text = _nothing
-    cadvisor: Text = _nothing
-    resource: Text = _nothing
-    probes: Text = _nothing
-    slis: Text = _nothing
+    text: Callable[[Page, TextForm], Awaitable[bytes]] = _nothing
     summary: Callable[[bool], Awaitable[bytes]] = _no_summary
     tally: Tally = NoTally()

@@ -17,10 +17,12 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from nodeagent.aio.threads import Threads
 from nodeagent.logs import get_logger
+from nodeagent.model.scrapes import Page
 from nodeagent.server import documents
 from nodeagent.server.deeds import Deeds
 from nodeagent.server.explained import explain_pod, problems_of
 from nodeagent.server.feed import Feed, wait_for
+from nodeagent.server.figures import Figures
 from nodeagent.server.kinds import Kind, Scope
 from nodeagent.server.log_choice import (
     choose_container,
@@ -30,6 +32,7 @@ from nodeagent.server.log_choice import (
     read_options,
 )
 from nodeagent.server.log_reader import read_log
+from nodeagent.server.metrics_pages import answer_page, answer_summary
 from nodeagent.server.refusals import Refusal, not_found, status_of
 from nodeagent.server.selectors import field_selector, label_selector
 from nodeagent.server.view import View
@@ -84,6 +87,13 @@ class Handler(tornado.web.RequestHandler):
         """Send one document."""
         self.set_header("Content-Type", "application/json")
         self.write(documents.encoded(document) + b"\n")
+
+    @property
+    def figures(self) -> Figures:
+        """Metrics; 404 on a server without them."""
+        if self.view.figures is None:
+            raise Refusal(404, "the server could not find the requested resource")
+        return self.view.figures
 
     def text(self, name: str, default: str = "") -> str:
         """A query parameter; the last one counts."""
@@ -295,11 +305,20 @@ class Why(Handler):
 
 
 class Metrics(Handler):
-    """Prometheus' text format: the agent's own counters, or the probes'."""
+    """One of the pages for Prometheus."""
 
-    def get(self, probes: str) -> None:
-        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish(self.view.metrics(bool(probes)))
+    async def get(self, path: str) -> None:
+        await answer_page(self, self.figures, Page(path))
+
+
+class Summary(Handler):
+    """What kubectl top's server and people read: /stats/summary."""
+
+    async def get(self) -> None:
+        await answer_summary(self, self.figures)
+
+    async def post(self) -> None:
+        await answer_summary(self, self.figures)
 
 
 KIND, NS, NAME = "(?P<plural>[a-z]+)", "(?P<namespace>[^/]+)", "(?P<name>[^/]+)"
@@ -318,7 +337,8 @@ def routes(shared: Shared) -> tornado.web.Application:
     return tornado.web.Application(
         [
             (r"/(?:healthz|livez|readyz)", Healthz, given),
-            (r"/metrics(/probes)?", Metrics, given),
+            (rf"({'|'.join(Page)})", Metrics, given),
+            (r"/stats/summary/?", Summary, given),
             (r"/version/?", Fixed, fixed(lambda: documents.version_info(shared.view.version))),
             (r"/api/?", Fixed, fixed(documents.api_versions)),
             (r"/apis/?", Fixed, fixed(documents.api_groups)),

@@ -10,6 +10,7 @@ from nodeagent.model.desired import Problem
 from nodeagent.model.events import SeenEvent
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import PodMemory
+from nodeagent.server.figures import Figures
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +20,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     deletionTimestamp. `problems`: manifests that are not used. `events`: oldest first. `memory`:
     None for a pod nobody remembers. `node`: None while the node has no object of its own.
     `logs_dir`: where `<namespace>_<name>_<uid>/<container>/<N>.log` are.
-    `metrics`: Prometheus' text, of the probes where asked with True.
+    `figures`: None for a server that tells no metrics.
     """
 
     node_name: str
@@ -31,4 +32,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     events: Callable[[], tuple[SeenEvent, ...]] = tuple
     node: Callable[[], v1.Node | None] = lambda: None
     memory: Callable[[PodUid], PodMemory | None] = lambda uid: None
-    metrics: Callable[[bool], bytes] = lambda probes: b""
+    figures: Figures | None = None

@@ -1,6 +1,7 @@
 """A small HTTP client over a unix socket, for tests inside the event loop."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +55,33 @@ class Stream:
 
 
 async def open_stream(
-    socket: Path, path: str, *, method: str = "GET", accept: str = "application/json"
+    socket: Path,
+    path: str,
+    *,
+    method: str = "GET",
+    accept: str = "application/json",
+    headers: Mapping[str, str] | None = None,
 ) -> Stream:
     """Ask, and return when the head of the answer is there."""
     reader, writer = await asyncio.open_unix_connection(str(socket))
-    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n"
-    writer.write(head.encode())
+    sent = {"Host": "x", "Accept": accept, **(headers or {})}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{key}: {value}" for key, value in sent.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
     stream = Stream(reader, writer)
     await stream.begin()
     return stream
 
 
 async def ask(
-    socket: Path, path: str, *, method: str = "GET", accept: str = "application/json"
+    socket: Path,
+    path: str,
+    *,
+    method: str = "GET",
+    accept: str = "application/json",
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Ask and read the whole answer."""
-    stream = await open_stream(socket, path, method=method, accept=accept)
+    stream = await open_stream(socket, path, method=method, accept=accept, headers=headers)
     try:
         return Answer(stream.code, stream.headers, await stream.rest())
     finally:

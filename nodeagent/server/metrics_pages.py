@@ -1,0 +1,27 @@
+"""Answers for the metrics endpoints and /stats/summary, for whichever server has the request."""
+
+import tornado.web
+
+from nodeagent.core.negotiation import content_type, text_form
+from nodeagent.model.scrapes import Page
+from nodeagent.server.figures import Figures
+
+
+async def answer_page(handler: tornado.web.RequestHandler, figures: Figures, page: Page) -> None:
+    """Answer a request for a metrics page in the form that it asks for."""
+    headers = handler.request.headers
+    form = text_form(headers.get("Accept", ""), headers.get("Accept-Encoding", ""))
+    body = await figures.text(page, form)
+    handler.set_header("Content-Type", content_type(form))
+    handler.set_header("Vary", "Accept, Accept-Encoding")
+    if form.gzip:
+        handler.set_header("Content-Encoding", "gzip")
+    await handler.finish(body)
+
+
+async def answer_summary(handler: tornado.web.RequestHandler, figures: Figures) -> None:
+    """Answer a request for /stats/summary (`?only_cpu_and_memory=true`)."""
+    only = handler.get_query_argument("only_cpu_and_memory", "").lower() in ("1", "t", "true")
+    body = await figures.summary(only)
+    handler.set_header("Content-Type", "application/json")
+    await handler.finish(body)
