@@ -6,9 +6,11 @@ from typing import Final
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.fit import mismatches, shortages
+from nodeagent.core.manifest_yaml import show_path
 from nodeagent.core.qos import is_critical
 from nodeagent.core.sandbox_config import dotted
 from nodeagent.core.security import apparmor_profile
+from nodeagent.core.support import refused_fields
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.memory import Rejected
 from nodeagent.model.node import NodeFacts, NodeRules
@@ -141,7 +143,16 @@ def _check_apparmor(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> str:
     return ""
 
 
+def _check_understood(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> str:
+    """What the API server allows may be more than this agent does; manifests are validated."""
+    if pod.is_static:
+        return ""
+    found = next(iter(refused_fields(pod.pod)), None)
+    return f"{show_path(found[0])}: {found[1]}" if found is not None else ""
+
+
 _BEFORE: Final[tuple[tuple[str, _Check], ...]] = (
+    ("PodFeatureUnsupported", _check_understood),
     ("SysctlForbidden", _check_sysctls),
     ("PodOSSelectorNodeLabelDoesNotMatch", _check_os_label),
     ("PodOSNotSupported", _check_os),

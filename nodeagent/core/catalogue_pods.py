@@ -102,6 +102,13 @@ ENTRIES: Final = (
         "See the table of supported fields; use hostPath or emptyDir instead.",
     ),
     Entry(
+        "NA2009",
+        "The pod uses a feature that this agent does not have",
+        ("PodFeatureUnsupported",),
+        "The API server allows a field of the pod that this agent would have to pass over.",
+        "Take the field out of the pod (the message names it), or run it on another node.",
+    ),
+    Entry(
         "NA3001",
         "An image cannot be pulled",
         ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"),

@@ -208,7 +208,7 @@ def _decorate(pod: v1.Pod, where: Origin) -> None:
     meta.annotations = {
         **(meta.annotations or {}),
         CONFIG_SOURCE: where.source.value,
-        SEEN_ANNOTATION: _timestamp(where.seen_at),
+        SEEN_ANNOTATION: seen_text(where.seen_at),
         HASH_ANNOTATION: meta.uid,
     }
     spec.nodeName = where.node_name
@@ -218,7 +218,7 @@ def _decorate(pod: v1.Pod, where: Origin) -> None:
     pod.status = v1.PodStatus(phase="Pending")
 
 
-def _timestamp(at: float) -> str:
+def seen_text(at: float) -> str:
     """RFC 3339 in UTC with nine digits, the form of annotation `kubernetes.io/config.seen`."""
     whole = datetime.datetime.fromtimestamp(at, datetime.UTC)
     return whole.strftime("%Y-%m-%dT%H:%M:%S.%f000Z")

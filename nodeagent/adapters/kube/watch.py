@@ -12,7 +12,7 @@ from nodeagent.adapters.kube.encoding import Page, Unreadable, WatchEvent, decod
 from nodeagent.adapters.kube.refusal import refusal
 from nodeagent.adapters.kube.reply import Broken, Reply
 from nodeagent.errors import ApiError, ApiForbidden, ApiGone, ApiUnavailable
-from nodeagent.model.api import ApiKind, Objects, Purpose, object_key
+from nodeagent.model.api import PODS, ApiKind, Objects, Purpose, object_key
 
 log = structlog.get_logger()
 
@@ -26,6 +26,7 @@ _FIRST_PAUSE: Final = 0.8
 _LONGEST_PAUSE: Final = 30.0
 _LONGEST_AWAY: Final = 8.0  # where there is no server at all: soon back once there is one
 _SPREAD: Final = 2.0  # seconds over which watches come back after the server was away
+_TOO_NEW: Final = 504  # "Too large resource version": what was heard last is not known there
 _STEADY: Final = 10.0  # seconds after which a watch that ends was a good one
 
 
@@ -83,7 +84,9 @@ class Follower(Generic[T]):
         self._requests, self._chosen = requests, chosen
         self._items: dict[str, T] = {}
         self._version = ""  # of the last thing heard; "" where a list is due
-        self._floor = "0"  # the list may be as old as this; "": only the newest will do
+        # the list may be as old as this; "": only the newest will do. An old list of pods would
+        # look as if some had gone, and they would be ended.
+        self._floor = "" if chosen.kind is PODS else "0"
         self._pause = 0.0
         self._told = False
 
@@ -117,6 +120,8 @@ class Follower(Generic[T]):
                 await self._rest(0.0)
             except ApiError as error:
                 log.debug("watch broke off", kind=self._chosen.kind.kind, error=str(error))
+                if error.code == _TOO_NEW and not self._version:
+                    self._floor = ""  # the server was set back to an earlier state
                 await self._rest(error.retry_after)
 
     # --- the list ---------------------------------------------------------------------------
