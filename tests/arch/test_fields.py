@@ -102,6 +102,7 @@ FOREIGN = {
     "deletionGracePeriodSeconds",
     "resourceVersion",
     "ownerReferences",
+    "managedFields",
     "ephemeralContainers",
     "mode",
     "csi",

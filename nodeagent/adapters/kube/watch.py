@@ -89,6 +89,7 @@ class Follower(Generic[T]):
         self._floor = "" if chosen.kind is PODS else "0"
         self._pause = 0.0
         self._told = False
+        self._opened_at, self._seconds, self._rest_of_line = 0.0, 0, b""
 
     async def updates(self) -> AsyncIterator[Objects[T]]:
         """See `Api.watch`."""
@@ -98,31 +99,22 @@ class Follower(Generic[T]):
                     changed = await self._list()
                     if changed or not self._told:
                         self._told = True
-                        yield Objects(items=dict(self._items), changed=frozenset(changed))
-                began = asyncio.get_running_loop().time()
+                        yield self._objects(changed)
                 reply = await self._open()
                 try:
                     while (news := await self._next(reply)) is not None:
-                        self._pause = 0.0
                         if news:
-                            yield Objects(items=dict(self._items), changed=frozenset(news))
+                            yield self._objects(news)
                 finally:
                     reply.close()
-                if asyncio.get_running_loop().time() - began < _STEADY:
-                    await self._rest(0.0)
-                else:
-                    self._pause = 0.0
+                await self._after_end()
             except ApiForbidden:
                 raise
-            except ApiGone as error:
-                log.debug("watch too old", kind=self._chosen.kind.kind, error=error.detail)
-                self._floor, self._version = self._version, ""  # "" after a list that was too old
-                await self._rest(0.0)
             except ApiError as error:
-                log.debug("watch broke off", kind=self._chosen.kind.kind, error=str(error))
-                if error.code == _TOO_NEW and not self._version:
-                    self._floor = ""  # the server was set back to an earlier state
-                await self._rest(error.retry_after)
+                await self._after_failure(error)
+
+    def _objects(self, changed: set[str]) -> Objects[T]:
+        return Objects(items=dict(self._items), changed=frozenset(changed))
 
     # --- the list ---------------------------------------------------------------------------
 
@@ -175,6 +167,7 @@ class Follower(Generic[T]):
         if not self._chosen.of_one:
             query["allowWatchBookmarks"] = "true"
         self._rest_of_line = b""
+        self._opened_at = asyncio.get_running_loop().time()
         return await self._requests.stream(
             self._chosen.path, purpose=self._chosen.purpose, query=query
         )
@@ -191,6 +184,7 @@ class Follower(Generic[T]):
             ) from error
         if not chunk:
             return None
+        self._pause = 0.0
         while True:
             *lines, self._rest_of_line = (self._rest_of_line + chunk).split(b"\n")
             for line in lines:
@@ -237,6 +231,19 @@ class Follower(Generic[T]):
         return one
 
     # --- waiting ----------------------------------------------------------------------------
+
+    async def _after_end(self) -> None:
+        """The server ended the watch, as it does in time: go on, but not if it does so always."""
+        if asyncio.get_running_loop().time() - self._opened_at < _STEADY:
+            await self._rest(0.0)
+
+    async def _after_failure(self, error: ApiError) -> None:
+        log.debug("watch broke off", kind=self._chosen.kind.kind, error=str(error))
+        if isinstance(error, ApiGone):
+            self._floor, self._version = self._version, ""  # "" after a list that was too old
+        elif error.code == _TOO_NEW and not self._version:
+            self._floor = ""  # the server was set back to an earlier state
+        await self._rest(error.retry_after)
 
     async def _rest(self, least: float) -> None:
         """Wait longer after each failure in a row, with jitter; less once the server is back."""
