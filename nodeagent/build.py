@@ -47,6 +47,7 @@ from nodeagent.model.desired import DesiredPod, Problem, Source
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
 from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory_use import MemoryUse
 from nodeagent.model.node import NodeFacts, NodeRules
 from nodeagent.settings import Settings, node_version
 
@@ -112,6 +113,10 @@ class Driver:
     async def list_pods(self) -> Mapping[PodUid, str]:
         """See `Cgroups`."""
         return await self._known.list_pods()
+
+    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
+        """See `Cgroups`."""
+        return await self._known.memory_use(path)
 
 
 class HostReader:

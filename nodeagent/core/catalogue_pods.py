@@ -302,6 +302,17 @@ ENTRIES: Final = (
         "Set scheme: HTTP in the hook.",
     ),
     Entry(
+        "NA5011",
+        "A change of a pod's CPU or memory waits or cannot be made",
+        ("ResizeDeferred", "ResizeInfeasible", "ResizeError"),
+        "Deferred: the node has too little for it beside the pods that run. Infeasible: it cannot "
+        "be changed while the pod runs. Error: it was granted, and the runtime or the kernel "
+        "refused it; the commonest case is a memory limit below what is in use.",
+        "Deferred is tried again whenever a pod ends or shrinks, an error every ten seconds. Ask "
+        "for less, or end another pod. What is in condition PodResizePending or "
+        "PodResizeInProgress of the pod names the cause.",
+    ),
+    Entry(
         "NA6001",
         "A pod was evicted",
         ("Evicted",),

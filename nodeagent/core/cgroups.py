@@ -11,6 +11,7 @@ BURSTABLE: Final = "burstable"
 BEST_EFFORT: Final = "besteffort"
 SYSTEMD: Final = "systemd"
 _SLICE: Final = ".slice"
+_SCOPE: Final = ".scope"
 _PARENT: Final = {
     QosClass.GUARANTEED: KUBEPODS,
     QosClass.BURSTABLE: f"{KUBEPODS}/{BURSTABLE}",
@@ -61,6 +62,11 @@ def uid_of_path(path: str) -> PodUid | None:
         if match is not None:
             return PodUid(match[1].replace("_", "-") if is_slice else match[1])
     return None
+
+
+def container_of(folder: str) -> str:
+    """The container id in the name of a cgroup below a pod's: "cri-containerd-<id>.scope"."""
+    return folder.removesuffix(_SCOPE).rpartition("-")[2] if folder.endswith(_SCOPE) else folder
 
 
 def cpu_weight(shares: int) -> int:

@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind, each_container, init_kind
 from nodeagent.core.phase import has_regular_begun
+from nodeagent.model.resize import Pending, Resize
 
 OWNED = (
     "PodReadyToStartContainers",
@@ -32,6 +33,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     restarting_all: bool | None = None  # None: no container has such a rule
     disruption: str = ""  # message of DisruptionTarget, "" if none
     generation: int | None = None
+    pending: Pending | None = None  # a change of resources that waits
+    resize: Resize | None = None  # one that is being carried out
 
 
 def _condition(
@@ -154,8 +157,24 @@ def derive_conditions(
                 message=facts.disruption,
             )
         )
+    ours += _resizes(facts)
     before = {c.type: c for c in old}
     return [_since(c, before.get(c.type), now) for c in ours] + others
+
+
+def _resizes(facts: Facts) -> list[v1.PodCondition]:
+    """Conditions of a change of resources; they carry the generation that asked for it."""
+    found = []
+    if facts.pending is not None:
+        why, text = facts.pending.why.value, facts.pending.message
+        one = _condition(facts, "PodResizePending", ok=True, reason=why, message=text)
+        found.append(msgspec.structs.replace(one, observedGeneration=facts.pending.generation))
+    if facts.resize is not None:
+        error = facts.resize.error
+        why = "Error" if error else ""
+        one = _condition(facts, "PodResizeInProgress", ok=True, reason=why, message=error)
+        found.append(msgspec.structs.replace(one, observedGeneration=facts.resize.generation))
+    return found
 
 
 def _since(new: v1.PodCondition, old: v1.PodCondition | None, now: dt.datetime) -> v1.PodCondition:

@@ -6,6 +6,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.core.containers import Kind, each_container
 from nodeagent.core.ends import shown_message, shown_reason, signal_of
 from nodeagent.core.image_wait import image_wait
+from nodeagent.core.resize import resources_of
 from nodeagent.core.restart import (
     Decision,
     backoff_key,
@@ -56,12 +57,21 @@ def container_status(view: View, kind: Kind, spec: v1.Container) -> v1.Container
         state=_state(view, newest, before),
         lastState=_last(view, records[1:]) or _kept_last(before),
         volumeMounts=_volume_mounts(spec, newest),
-        resources=spec.resources,
+        resources=_resources(view, spec, newest),
         allocatedResources=(spec.resources.requests if spec.resources else None) or None,
         user=_user(newest),
     )
     status = _held_back(view, kind, spec, newest, status)
     return _with_health(view, kind, spec, newest, status)
+
+
+def _resources(
+    view: View, spec: v1.Container, newest: SeenContainer
+) -> v1.ResourceRequirements | None:
+    """What the container has: while it runs that may be older than what it is granted."""
+    if view.memory.resize is None or newest.phase is not Phase.RUNNING:
+        return spec.resources
+    return resources_of(view.memory, newest)
 
 
 def _last(view: View, older: tuple[SeenContainer, ...]) -> v1.ContainerState | None:

@@ -31,6 +31,7 @@ _TEXTS: Final = {
     EndReason.SANDBOX_CHANGED: "the pod's sandbox had to be made anew",
     EndReason.RESTART_ALL: "all containers of the pod are restarted",
     EndReason.OPERATOR: "the operator asked for a restart",
+    EndReason.RESIZE: "its resources changed, and its resizePolicy asks for a restart",
     EndReason.UNKNOWN: "the runtime did not know its state",
     EndReason.POD_DELETED: "the pod was deleted",
     EndReason.POD_FINISHED: "the pod's other containers were done",

@@ -10,6 +10,7 @@ from nodeagent.core.plan_sandbox import judge_sandbox, plan_new_sandbox
 from nodeagent.core.plan_start import MIN_GRACE, Wanted, backoff_of, grace_of, start_or_wait
 from nodeagent.core.plan_teardown import plan_teardown
 from nodeagent.core.refresh import plan_refresh
+from nodeagent.core.resize import needs_restart, plan_resize
 from nodeagent.core.restart import Decision, restart_decision
 from nodeagent.model.actions import (
     Action,
@@ -18,6 +19,7 @@ from nodeagent.model.actions import (
     RefreshVolumes,
     RemoveContainer,
     RemoveSandbox,
+    ResizePod,
     RestartAll,
     StartContainer,
     StopContainers,
@@ -74,12 +76,20 @@ def _plan_containers(
         refresh, refresh_at = plan_refresh(memory, seen, now=now)
         actions[:0] = refresh
         wakes += [] if refresh_at is None else [refresh_at]
+    resize, resize_at = plan_resize(memory, seen, now=now)
+    actions[:0] = resize
+    wakes += [] if resize_at is None else [resize_at]
     sweep, sweep_at = _sweep(seen, box, rules=rules, now=now)
     actions += sweep
     wakes += [] if sweep_at is None else [sweep_at]
-    only_shown = bool(actions) and all(isinstance(a, RefreshVolumes) for a in actions)
-    why = "what volumes show has changed" if only_shown else "containers to start"
-    return Plan(actions=tuple(actions), wake_at=min(wakes, default=None), why=why)
+    return Plan(actions=tuple(actions), wake_at=min(wakes, default=None), why=_why(actions))
+
+
+def _why(actions: list[Action]) -> str:
+    kinds = {type(action) for action in actions}
+    if kinds == {RefreshVolumes}:
+        return "what volumes show has changed"
+    return "resources have changed" if kinds == {ResizePod} else "containers to start"
 
 
 def _regular(memory: PodMemory, here: tuple[SeenContainer, ...]) -> list[Wanted]:
@@ -182,6 +192,8 @@ def _reason_to_kill(
         own = probe.terminationGracePeriodSeconds if probe else None
         message = f"Container {name} failed {why.value.lower()} probe, will be restarted"
         return why, message, grace if own is None else float(own)
+    if needs_restart(memory, kind, container, running):
+        return StopWhy.RESIZE, f"Container {name} resize requires restart", grace
     if memory.restart_asked.get(name, 0.0) > running.started_at:
         return StopWhy.OPERATOR, f"Container {name} is restarted by the operator", grace
     return StopWhy.OPERATOR, "", grace

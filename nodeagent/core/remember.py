@@ -21,7 +21,8 @@ from nodeagent.model.memory import PodMemory, Trouble
 from nodeagent.model.observed import ObservedPod, Phase
 
 _BY_PROBE: Final = (StopWhy.LIVENESS, StopWhy.STARTUP)
-_TO_RUN_AGAIN: Final = (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR)  # whatever the restart policy says
+# Whatever the restart policy says:
+_TO_RUN_AGAIN: Final = (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR, StopWhy.RESIZE)
 
 
 def with_restarts(memory: PodMemory, asked: Mapping[str, float]) -> PodMemory:

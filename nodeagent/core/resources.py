@@ -107,6 +107,12 @@ def container_resources(
     )
 
 
+def may_swap(pod: v1.Pod, container: AnyContainer, *, node: NodeFacts, rules: NodeRules) -> bool:
+    """Whether a container of this pod has a share of the node's swap."""
+    limited = node.cgroup_v2 and node.swap
+    return limited and _swap(pod, container, node=node, rules=rules) > 0
+
+
 def pod_cgroup(pod: v1.Pod, uid: PodUid, *, node: NodeFacts, rules: NodeRules) -> PodCgroup:
     """The pod's cgroup with its limits.
 

@@ -8,6 +8,9 @@ from nodeagent.core.container_status import LOST_WHEN_TERMINATED, View, containe
 from nodeagent.core.containers import Kind, each_container
 from nodeagent.core.phase import phase_of
 from nodeagent.core.qos import qos_class
+from nodeagent.core.quantity import format_amount
+from nodeagent.core.resize import before_resize
+from nodeagent.core.resources import pod_limits, pod_requests
 from nodeagent.core.times import as_time
 from nodeagent.model.memory import EndWhy, PodMemory
 from nodeagent.model.node import NodeFacts, NodeRules
@@ -51,7 +54,7 @@ def derive_status(
         initContainerStatuses=statuses[Kind.INIT] or None,
         ephemeralContainerStatuses=statuses[Kind.EPHEMERAL] or None,
     )
-    status = _with_end(memory, status, old)
+    status = _with_resources(memory, _with_end(memory, status, old))
     facts = Facts(
         spec=memory.pod.spec,
         statuses=tuple(flat),
@@ -60,9 +63,28 @@ def derive_status(
         restarting_all=memory.restart_all > 0 if _has_restart_all(memory.pod.spec) else None,
         disruption=_disruption(memory, phase),
         generation=_generation(memory),
+        pending=memory.pending if memory.ending is None else None,
+        resize=memory.resize if memory.ending is None else None,
     )
     conditions = derive_conditions(facts, old.conditions or (), now=as_time(now))
     return msgspec.structs.replace(status, conditions=conditions)
+
+
+def _with_resources(memory: PodMemory, status: v1.PodStatus) -> v1.PodStatus:
+    """What is granted to the pod as a whole and what it has (KEP-5419); an API pod's only."""
+    if memory.granted is None:
+        return status
+    spec, now = memory.pod.spec, before_resize(memory).spec
+    allocated, requests, limits = (
+        {name: format_amount(name, value) for name, value in of.items()}
+        for of in (pod_requests(spec), pod_requests(now), pod_limits(now))
+    )
+    has = v1.ResourceRequirements(requests=requests or None, limits=limits or None)
+    return msgspec.structs.replace(
+        status,
+        allocatedResources=allocated or None,
+        resources=has if requests or limits else None,
+    )
 
 
 def _generation(memory: PodMemory) -> int | None:

@@ -87,11 +87,11 @@ POD: Final[Mapping[str, Support]] = {
     "Container": Support(
         honoured=tuple(
             "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports"
-            " readinessProbe resources restartPolicy restartPolicyRules securityContext"
-            " startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty"
-            " volumeDevices volumeMounts workingDir".split()
+            " readinessProbe resizePolicy resources restartPolicy restartPolicyRules"
+            " securityContext startupProbe stdin stdinOnce terminationMessagePath"
+            " terminationMessagePolicy tty volumeDevices volumeMounts workingDir".split()
         ),
-        without_effect={"resizePolicy": "a manifest's change of resources makes a new pod"},
+        notes={"resizePolicy": "for pods of an API server; a manifest's change makes a new pod"},
     ),
     "Lifecycle": Support(honoured=("postStart", "preStop", "stopSignal")),
     "LifecycleHandler": Support(

@@ -28,6 +28,7 @@ from nodeagent.engine.ports import (
     Volumes,
 )
 from nodeagent.engine.pulls import Pulls
+from nodeagent.engine.resizing import carry_out
 from nodeagent.engine.stops import Stopper
 from nodeagent.errors import AgentError, CriError, CriUnavailable, Retry
 from nodeagent.model.actions import (
@@ -39,6 +40,7 @@ from nodeagent.model.actions import (
     RefreshVolumes,
     RemoveContainer,
     RemoveSandbox,
+    ResizePod,
     StartContainer,
     StopContainers,
     StopSandbox,
@@ -107,6 +109,8 @@ class Executor:
                 return await self._start_container(action, memory, seen)
             case StopContainers():
                 return await self._stop_containers(action, memory, seen)
+            case ResizePod():
+                return await carry_out(self._tools, action, memory, seen)
             case _:
                 return await self._take_away(action, memory, seen)
 

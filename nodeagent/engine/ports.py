@@ -24,6 +24,7 @@ from nodeagent.model.launch import (
     VolumePlace,
 )
 from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory_use import MemoryUse
 from nodeagent.model.observed import (
     ObservedPod,
     RuntimeEvent,
@@ -268,6 +269,13 @@ class Cgroups(Protocol):
 
     async def list_pods(self) -> Mapping[PodUid, str]:
         """Pods that have a cgroup, with its path."""
+        ...
+
+    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
+        """Memory of the cgroup, under "", and of each right below it, by container id or name.
+
+        What is gone is left out: nothing at all where the cgroup is.
+        """
         ...
 
 

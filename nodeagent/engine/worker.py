@@ -21,11 +21,13 @@ from nodeagent.core.remember import (
     with_try,
     without_trouble,
 )
+from nodeagent.core.resize import with_first_grant
 from nodeagent.core.status import derive_status
 from nodeagent.core.subject import subject_of
 from nodeagent.engine.data import PodData
 from nodeagent.engine.execute import Executor
 from nodeagent.engine.record import PodRecord
+from nodeagent.engine.resizing import Resizer
 from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.errors import AgentError, ConfigError, HookFailed
@@ -35,9 +37,11 @@ from nodeagent.model.actions import (
     ForgetPod,
     Plan,
     RefreshVolumes,
+    ResizePod,
     RestartAll,
     StartContainer,
     StopContainers,
+    TearDownPod,
 )
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType
@@ -47,7 +51,7 @@ from nodeagent.model.observed import ObservedPod
 log = structlog.get_logger()
 
 _CREATING = (CreateSandbox, StartContainer)
-_MAY_REPEAT = (EnsureImage, RefreshVolumes, StartContainer)  # without a change in sight
+_MAY_REPEAT = (EnsureImage, RefreshVolumes, ResizePod, StartContainer)  # with nothing new in sight
 SAVE_AGAIN = 10.0  # seconds until a record that the disk refused is tried again
 RESYNC = 60.0  # a look at the clock even if nothing happens, for deadlines and lost wishes
 
@@ -65,6 +69,7 @@ class PodWorker:
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
         self._data = PodData(tools.data)
+        self._resizer = Resizer(tools)
         self._breakable: asyncio.Timeout | None = None
         self._hooked = ""  # the container whose postStart hook runs
         self._asked_end: EndRequest | None = None
@@ -203,8 +208,8 @@ class PodWorker:
         """Wish, images, probes and sight into the memory; the status anew; published if other."""
         tools, seen = self._tools, without_broken_off(self._seen())
         wish = tools.state.desired(self._uid)
-        pod = wish if wish is not None else self._unwanted()
-        box = seen.sandbox
+        self.memory = self._resizer.take(self.memory, wish or self._unwanted(), seen)
+        pod, box = self.memory.pod, seen.sandbox
         health = tools.probing.watch(
             pod,
             seen.containers,
@@ -213,7 +218,6 @@ class PodWorker:
         )
         self.memory = msgspec.structs.replace(
             self.memory,
-            pod=pod,
             images=dict(tools.pulls.of(self._uid)),
             health=dict(health),
             probes=tools.probing.memory(self._uid),
@@ -278,12 +282,12 @@ class PodWorker:
         """Ask admission once, before the pod's first action; says whether to go on."""
         if not self._asks_admission():
             if self.memory.ending is None and not self.memory.admitted:
-                self.memory = msgspec.structs.replace(self.memory, admitted=True)
+                self.memory = with_first_grant(self.memory)
             return True
         refused = self._tools.neighbours.refuse(self.memory)
         if refused is None:
             user = self._tools.neighbours.id_range(self.memory)
-            self.memory = msgspec.structs.replace(self.memory, admitted=True, user=user)
+            self.memory = msgspec.structs.replace(with_first_grant(self.memory), user=user)
             return True
         self.memory = msgspec.structs.replace(self.memory, rejected=refused)
         self._event(EventType.WARNING, refused.reason, refused.message)
@@ -305,6 +309,8 @@ class PodWorker:
                 await self._create_sandbox(action)
             else:
                 self.memory = await self._executor.execute(action, self.memory, self._seen())
+            if isinstance(action, TearDownPod):
+                self._tools.neighbours.ring_waiting()
             if isinstance(action, ForgetPod):
                 self.forgotten = True
                 return

@@ -32,6 +32,10 @@ class Neighbours(Protocol):
         """Whether admission has to wait for the end of pods that are leaving."""
         ...
 
+    def ring_waiting(self) -> None:
+        """Something of the node came free: who waits for it looks again, in the order of need."""
+        ...
+
     def id_range(self, memory: PodMemory) -> IdRange | None:
         """User ids for a pod with hostUsers: false; None where it wants none or none are left."""
         ...

@@ -8,6 +8,7 @@ import structlog
 from nodeagent.core import shutdown
 from nodeagent.core.admission import admit
 from nodeagent.core.orphan import orphan_pod
+from nodeagent.core.resize import rank
 from nodeagent.core.status import TERMINAL
 from nodeagent.core.userns import free_range
 from nodeagent.engine.execute import Executor, Tools
@@ -136,8 +137,9 @@ class Workers:
         del self._order[uid]
         self.on_forgotten(worker.memory)
         for other in self._workers.values():
-            if other.memory.pod.key == worker.memory.pod.key or not other.memory.admitted:
+            if other.memory.pod.key == worker.memory.pod.key:
                 other.ring()
+        self.ring_waiting()
         wish = self._state.desired(uid)
         if (wish is not None and not wish.deleting) or not self._state.observed(uid).is_gone:
             self._begin(uid)
@@ -175,6 +177,22 @@ class Workers:
         if not any(self._is_leaving(m) for m in holders):
             return False
         return self.refuse(memory) is None and self._admit(memory, holders) is not None
+
+    def ring_waiting(self) -> None:
+        """Ring pods that are not admitted, then those that wait for more, whose turn is first."""
+        waiting = [
+            (uid, worker)
+            for uid, worker in self._workers.items()
+            if not worker.memory.admitted or worker.memory.pending is not None
+        ]
+        for _, worker in sorted(waiting, key=lambda pair: self._turn(*pair)):
+            worker.ring()
+
+    def _turn(self, uid: PodUid, worker: PodWorker) -> tuple[float, ...]:
+        wish = self._state.desired(uid)
+        if not worker.memory.admitted or wish is None:
+            return (0, self._order[uid])
+        return (1, *rank(worker.memory, wish.spec))
 
     def id_range(self, memory: PodMemory) -> IdRange | None:
         """User ids for a pod with hostUsers: false; None where it wants none or none are left."""

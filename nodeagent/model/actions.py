@@ -21,6 +21,7 @@ class StopWhy(enum.StrEnum):
     SANDBOX_CHANGED = "SandboxChanged"
     RESTART_ALL = "RestartAllContainers"
     OPERATOR = "OperatorRestart"
+    RESIZE = "ResizeRestart"
     UNKNOWN = "UnknownState"
     POD_DELETED = "PodDeleted"
     POD_FINISHED = "PodFinished"
@@ -112,6 +113,12 @@ class StopContainers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     stops: tuple[StopOne, ...]
 
 
+class ResizePod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The pod's cgroup and these running containers have the granted CPU and memory afterwards."""
+
+    containers: tuple[ContainerId, ...]
+
+
 class RemoveContainer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The runtime has forgotten the container afterwards; `with_logs` removes its log file too."""
 
@@ -137,6 +144,7 @@ Action: TypeAlias = (
     | EnsureImage
     | StartContainer
     | StopContainers
+    | ResizePod
     | RemoveContainer
     | TearDownPod
     | ForgetPod

@@ -24,6 +24,7 @@ class EndReason(enum.StrEnum):
     SANDBOX_CHANGED = "SandboxChanged"
     RESTART_ALL = "RestartAllContainers"
     OPERATOR = "OperatorRestart"
+    RESIZE = "ResizeRestart"
     UNKNOWN = "UnknownState"
     POD_DELETED = "PodDeleted"
     POD_FINISHED = "PodFinished"

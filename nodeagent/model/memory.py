@@ -10,6 +10,7 @@ from nodeagent.model.ends import EndNote
 from nodeagent.model.ids import ImageRef, SandboxId
 from nodeagent.model.launch import IdRange
 from nodeagent.model.probes import ProbeMemory
+from nodeagent.model.resize import Grant, Pending, Resize
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +144,9 @@ class PodMemory(msgspec.Struct, frozen=True, kw_only=True):
     status: v1.PodStatus | None = None  # as last derived
     probes: ProbeMemory = ProbeMemory()
     user: IdRange | None = None  # the id range of a pod with hostUsers: false
+    granted: Grant | None = None  # resources of an API pod; `pod` has these, not those asked for
+    pending: Pending | None = None  # a change of resources that is asked for and not granted
+    resize: Resize | None = None  # a change that is granted and being carried out
     images: dict[str, ImageOutcome] = {}
     troubles: dict[str, Trouble] = {}
     health: dict[str, Health] = {}

@@ -24,6 +24,7 @@ from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import ContainerId, PodUid
 from nodeagent.model.launch import PodCgroup, VolumePlace
 from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory_use import MemoryUse
 
 
 class FakeRecords:
@@ -216,12 +217,18 @@ class FakeCgroups:
 
     def __init__(self) -> None:
         self.pods: dict[PodUid, str] = {}
+        self.made: list[PodCgroup] = []
+        self.memory: dict[str, MemoryUse] = {}  # of every pod's cgroup, as `memory_use` tells it
 
     async def ensure_root(self, cgroup: PodCgroup) -> None:
         return None
 
     async def ensure_pod(self, cgroup: PodCgroup) -> None:
+        self.made.append(cgroup)
         self.pods[PodUid(cgroup.path.rsplit("pod", 1)[-1])] = cgroup.path
+
+    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
+        return self.memory
 
     async def remove_pod(self, uid: PodUid) -> None:
         self.pods.pop(uid, None)

@@ -52,6 +52,7 @@ class FakeRuntime:
         self.fail: dict[str, Callable[[str], bool]] = {}
         self.hang: dict[str, Callable[[str], bool]] = {}
         self.calls: list[tuple[str, str]] = []
+        self.updates: list[tuple[ContainerId, Resources]] = []
         self.on_call: Callable[[str], None] = lambda _: None
         self.late: dict[str, tuple[Callable[[str], bool], float]] = {}
         self._queues: list[asyncio.Queue[RuntimeEvent]] = []
@@ -302,6 +303,7 @@ class FakeRuntime:
 
     async def update_resources(self, container: ContainerId, resources: Resources) -> None:
         await self._called("update_resources", container)
+        self.updates.append((container, resources))
 
     async def reopen_log(self, container: ContainerId) -> None:
         await self._called("reopen_log", container)

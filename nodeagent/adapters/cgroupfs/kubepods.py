@@ -10,6 +10,7 @@ from nodeagent.core.cgroups import qos_paths
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
+from nodeagent.model.memory_use import MemoryUse
 
 _ROUNDS = 5
 
@@ -24,6 +25,8 @@ class Tree(Protocol):
     def kill(self, left: Left) -> None: ...
 
     def pods(self, parents: Iterable[str]) -> dict[PodUid, str]: ...
+
+    def memory_use(self, path: str) -> dict[str, MemoryUse]: ...
 
 
 class Kubepods:
@@ -70,6 +73,10 @@ class Kubepods:
     async def list_pods(self) -> Mapping[PodUid, str]:
         """Pods that have a cgroup in at least one controller, with its path."""
         return await self._threads.run(self._tree.pods, self._parents)
+
+    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
+        """Memory of a cgroup and of those right below it; what is gone is left out."""
+        return await self._threads.run(self._tree.memory_use, path)
 
     def _ensure(self, cgroup: PodCgroup, lift: bool) -> None:
         self._tree.ensure(cgroup.path, cgroup, lift=lift)

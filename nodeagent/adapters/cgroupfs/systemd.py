@@ -16,6 +16,7 @@ from nodeagent.core.cgroups import SYSTEMD, cpu_weight, driver_path
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
+from nodeagent.model.memory_use import MemoryUse
 
 SYSTEM_BUS = "/run/dbus/system_bus_socket"
 PRIVATE_BUS = "/run/systemd/private"
@@ -82,6 +83,10 @@ class SystemdTree:
             for parent in parents
             for uid in self._inner.pods([driver_path(parent, SYSTEMD)])
         }
+
+    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+        """Memory of the slice and of the scopes in it."""
+        return self._inner.memory_use(driver_path(path, SYSTEMD))
 
     def _tell(self, bus: Bus, unit: str, wanted: list[Property], *, there: bool) -> None:
         if there and _set(bus, unit, wanted):

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 
 from nodeagent.adapters.cgroupfs.detect import Layout
 from nodeagent.adapters.cgroupfs.files import Files, Writes, translated
+from nodeagent.adapters.cgroupfs.memory import V1_MEMORY, memory_use
 from nodeagent.adapters.cgroupfs.teardown import Left, kill, remove_once
 from nodeagent.core.cgroups import uid_of_path
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup, Resources
+from nodeagent.model.memory_use import MemoryUse
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _NO_LIMIT = (1 << 63) - _PAGE  # from here on the kernel means "unlimited"
@@ -74,6 +76,11 @@ class V1Tree:
                     if uid is not None:
                         found[uid] = f"{parent}/{name}"
         return found
+
+    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+        """Memory of the cgroup and of those right below it."""
+        mount = self._of.get("memory")
+        return {} if mount is None else memory_use(self._files, mount + path, V1_MEMORY)
 
     def _make(self, mount: str, path: str) -> bool:
         """Make the folder and its parents; whether it is new."""

@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterable
 
 from nodeagent.adapters.cgroupfs.files import Files, Writes, translated
+from nodeagent.adapters.cgroupfs.memory import V2_MEMORY, memory_use
 from nodeagent.adapters.cgroupfs.teardown import Left, kill, remove_once
 from nodeagent.core.cgroups import cpu_weight, uid_of_path
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup, Resources
+from nodeagent.model.memory_use import MemoryUse
 
 HANDED_DOWN = frozenset(("cpu", "cpuset", "memory", "pids", "hugetlb", "io"))
 _NEEDED = frozenset(("cpu", "memory", "pids"))
@@ -73,6 +75,10 @@ class V2Tree:
                 if uid is not None:
                     found[uid] = f"{parent}/{name}"
         return found
+
+    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+        """Memory of the cgroup and of those right below it."""
+        return memory_use(self._files, self._mount + path, V2_MEMORY)
 
     def _hand_down(self, writes: Writes, path: str) -> None:
         """From the top to `path`: each exists and its children get every controller there is.

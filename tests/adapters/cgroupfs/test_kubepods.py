@@ -15,6 +15,7 @@ from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup
+from nodeagent.model.memory_use import MemoryUse
 
 UID = PodUid("0f1e-22")
 
@@ -34,6 +35,9 @@ class Undead:
 
     def kill(self, left: Left) -> None:
         self.kills += 1
+
+    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+        return {}
 
     def pods(self, parents: Iterable[str]) -> dict[PodUid, str]:
         raise NotImplementedError

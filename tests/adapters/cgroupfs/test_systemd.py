@@ -22,6 +22,7 @@ from nodeagent.core.cgroups import uid_of_path
 from nodeagent.errors import HostError
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup, Resources
+from nodeagent.model.memory_use import MemoryUse
 from tests.fakes.dbus_codec import Message, Variant, pack, split_signature, unpack
 
 UID = PodUid("0f1e-22")
@@ -210,6 +211,9 @@ class FolderTree:
 
     def kill(self, left: Left) -> None:
         raise AssertionError(left)
+
+    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+        return {}
 
     def pods(self, parents: Iterable[str]) -> dict[PodUid, str]:
         paths = [f"{p}/{c.name}" for p in parents for c in (self.top / p[1:]).glob("*")]
