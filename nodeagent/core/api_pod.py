@@ -6,14 +6,9 @@ from lightkube.models import core_v1 as v1
 from nodeagent.core.conditions import OWNED
 from nodeagent.core.defaults import apply_defaults
 from nodeagent.core.manifest import SEEN_ANNOTATION, keep_seen, seen_text
-from nodeagent.core.qos import CONFIG_MIRROR, CONFIG_SOURCE
+from nodeagent.core.qos import CONFIG_SOURCE
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import PodUid
-
-
-def is_mirror(pod: v1.Pod) -> bool:
-    """Whether it only shows a static pod, and so is never run."""
-    return CONFIG_MIRROR in ((pod.metadata.annotations if pod.metadata else None) or {})
 
 
 def desired_of(pod: v1.Pod, *, seen_at: float, before: DesiredPod | None) -> DesiredPod | None:

@@ -67,7 +67,7 @@ def _nearer(present: Ending, asked: Ending, *, now: float, torn_down: bool) -> E
     Where nothing of the pod is left, the new grace is only shown.
     """
     left = max(present.deadline_at - now, 0.0)
-    if present.why is EndWhy.DELETED and asked.grace >= left:
+    if present.why is EndWhy.DELETED and (torn_down or asked.grace >= left):
         return present
     if torn_down:
         return replace(asked, message=present.message)

@@ -14,6 +14,7 @@ from nodeagent.model.actions import (
     StopWhy,
     TearDownPod,
 )
+from nodeagent.model.desired import Source
 from nodeagent.model.memory import EndWhy, PodMemory
 from nodeagent.model.observed import ObservedPod
 
@@ -49,13 +50,18 @@ def plan_teardown(memory: PodMemory, seen: ObservedPod, *, now: float) -> Plan:
         return Plan(actions=boxes, why=why)
     if not memory.torn_down:
         return Plan(actions=(TearDownPod(),), why=why)
-    if ending.why is not EndWhy.DELETED:
+    if ending.why is not EndWhy.DELETED or not _may_be_forgotten(memory):
         return Plan()
     removals: list[Action] = [
         RemoveContainer(id=c.id, name=c.name, with_logs=True) for c in seen.containers
     ]
     removals += [RemoveSandbox(id=b.id) for b in seen.sandboxes]
     return Plan(actions=(*removals, ForgetPod()), why=why)
+
+
+def _may_be_forgotten(memory: PodMemory) -> bool:
+    """A pod of the API stays known until its object has vanished, so that it is never run again."""
+    return memory.pod.source is not Source.API or memory.pod.gone
 
 
 def _stops(memory: PodMemory, seen: ObservedPod, *, now: float) -> tuple[StopOne, ...]:

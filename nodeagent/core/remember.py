@@ -16,6 +16,7 @@ from nodeagent.model.actions import (
     StopOne,
     StopWhy,
 )
+from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ends import EndNote, EndReason
 from nodeagent.model.memory import PodMemory, Trouble
 from nodeagent.model.observed import ObservedPod, Phase
@@ -23,6 +24,24 @@ from nodeagent.model.observed import ObservedPod, Phase
 _BY_PROBE: Final = (StopWhy.LIVENESS, StopWhy.STARTUP)
 # Whatever the restart policy says:
 _TO_RUN_AGAIN: Final = (StopWhy.SPEC_CHANGED, StopWhy.OPERATOR, StopWhy.RESIZE)
+
+
+def first_memory(pod: DesiredPod, *, now: float) -> PodMemory:
+    """What a pod begins with that has no record: all that the API still knows of it."""
+    known = pod.known
+    if known is None:
+        return PodMemory(pod=pod, seen_at=now)
+    groups = (known.initContainerStatuses, known.containerStatuses)
+    counts = {one.name: one.restartCount for group in groups for one in group or ()}
+    return PodMemory(pod=pod, seen_at=now, status=known, restart_counts=counts)
+
+
+def as_unwanted(pod: DesiredPod) -> DesiredPod:
+    """The pod once no source names it. An object that vanished was deleted by force: no grace."""
+    if pod.gone:
+        return pod
+    grace = 0.0 if pod.source is Source.API else pod.grace
+    return replace(pod, deleting=True, gone=True, grace=grace)
 
 
 def with_restarts(memory: PodMemory, asked: Mapping[str, float]) -> PodMemory:
@@ -101,6 +120,13 @@ def with_failed_hook(memory: PodMemory, container_id: str, detail: str, *, now: 
     """The postStart hook of this instance failed: the next plan stops it for that."""
     note = EndNote(reason=EndReason.POST_START, at=now, text=f"its postStart hook failed: {detail}")
     return replace(memory, ends={**memory.ends, container_id: note})
+
+
+def with_used_counts(memory: PodMemory, used: Mapping[str, int]) -> PodMemory:
+    """The logs on disk tell that these restart counts were used."""
+    known = memory.restart_counts
+    counts = {name: max(known.get(name, 0), used.get(name, 0)) for name in {*known, *used}}
+    return replace(memory, restart_counts=counts)
 
 
 def with_counts(memory: PodMemory, seen: ObservedPod) -> PodMemory:

@@ -3,7 +3,7 @@
 import msgspec
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.conditions import Facts, derive_conditions
+from nodeagent.core.conditions import OWNED, Facts, derive_conditions
 from nodeagent.core.container_status import LOST_WHEN_TERMINATED, View, container_status
 from nodeagent.core.containers import Kind, each_container
 from nodeagent.core.phase import phase_of
@@ -12,6 +12,7 @@ from nodeagent.core.quantity import format_amount
 from nodeagent.core.resize import before_resize
 from nodeagent.core.resources import pod_limits, pod_requests
 from nodeagent.core.times import as_time
+from nodeagent.model.desired import Source
 from nodeagent.model.memory import EndWhy, PodMemory
 from nodeagent.model.node import NodeFacts, NodeRules
 from nodeagent.model.observed import ObservedPod, Phase
@@ -66,7 +67,7 @@ def derive_status(
         pending=memory.pending if memory.ending is None else None,
         resize=memory.resize if memory.ending is None else None,
     )
-    conditions = derive_conditions(facts, old.conditions or (), now=as_time(now))
+    conditions = derive_conditions(facts, _conditions_before(memory, old), now=as_time(now))
     return msgspec.structs.replace(status, conditions=conditions)
 
 
@@ -85,6 +86,14 @@ def _with_resources(memory: PodMemory, status: v1.PodStatus) -> v1.PodStatus:
         allocatedResources=allocated or None,
         resources=has if requests or limits else None,
     )
+
+
+def _conditions_before(memory: PodMemory, old: v1.PodStatus) -> list[v1.PodCondition]:
+    """Ours as last told, and those of others: of a pod of the API as it has them now."""
+    before = list(old.conditions or ())
+    if memory.pod.source is not Source.API:
+        return before
+    return [c for c in before if c.type in OWNED] + list(memory.pod.others)
 
 
 def _generation(memory: PodMemory) -> int | None:

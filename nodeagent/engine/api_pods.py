@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
 from nodeagent.aio.bell import Bell
-from nodeagent.core.api_pod import age_order, desired_of, is_mirror
+from nodeagent.core.api_pod import age_order, desired_of
+from nodeagent.core.mirror import is_mirror
 from nodeagent.engine.own_pods import OwnPods
 from nodeagent.engine.ports import Clock
 from nodeagent.model.desired import DesiredPod, Problem, Source, SourceUpdate

@@ -30,7 +30,7 @@ class Publisher:
     def publish(self, memory: PodMemory, seen: ObservedPod) -> None:
         """Show the pod as the memory has it; cheap where nothing changed."""
         uid = memory.pod.uid
-        basis = (memory.pod, memory.status, memory.ending, bool(seen.running))
+        basis = (memory.pod, memory.status, memory.ending, bool(seen.running), memory.torn_down)
         if self._from.get(uid) == basis:
             return
         self._from[uid] = basis
@@ -47,6 +47,10 @@ class Publisher:
         if self._shown.pop(uid, None) is not None:
             for listener in self._listeners:
                 listener(uid)
+
+    def pod(self, uid: PodUid) -> v1.Pod | None:
+        """One pod as shown; None where there is none."""
+        return self._shown.get(uid)
 
     def pods(self) -> tuple[v1.Pod, ...]:
         """Every pod as shown."""

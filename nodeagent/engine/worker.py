@@ -12,6 +12,7 @@ from nodeagent.core.ending import deadline_of, ending_due
 from nodeagent.core.ends import event_of_exit, is_over, take_ends, without_plans
 from nodeagent.core.plan import outline, plan_pod, with_wake
 from nodeagent.core.remember import (
+    as_unwanted,
     with_counts,
     with_failed_hook,
     with_restart_all,
@@ -19,6 +20,7 @@ from nodeagent.core.remember import (
     with_stops,
     with_trouble,
     with_try,
+    with_used_counts,
     without_trouble,
 )
 from nodeagent.core.resize import with_first_grant
@@ -133,7 +135,7 @@ class PodWorker:
         """Restart counts of a pod without a record go on where its log files end."""
         with suppress(AgentError):
             counts = await self._executor.used_restart_counts(self.memory)
-            self.memory = msgspec.structs.replace(self.memory, restart_counts=dict(counts))
+            self.memory = with_used_counts(self.memory, counts)
 
     async def _try(self) -> float | None:
         """One step; an error becomes a setback of this pod only. Seconds until the next."""
@@ -252,8 +254,7 @@ class PodWorker:
                 self._event(*told, container=container.name)
 
     def _unwanted(self) -> DesiredPod:
-        pod = self.memory.pod
-        return pod if pod.deleting else msgspec.structs.replace(pod, deleting=True)
+        return as_unwanted(self.memory.pod)
 
     def _host_ip(self, pod: DesiredPod) -> str:
         ips = self._tools.node().ips

@@ -8,6 +8,7 @@ import structlog
 from nodeagent.core import shutdown
 from nodeagent.core.admission import admit
 from nodeagent.core.orphan import orphan_pod
+from nodeagent.core.remember import first_memory
 from nodeagent.core.resize import rank
 from nodeagent.core.status import TERMINAL
 from nodeagent.core.userns import free_range
@@ -121,7 +122,7 @@ class Workers:
         now = self._tools.clock.now()
         wish = self._state.desired(uid)
         if wish is not None:
-            return PodMemory(pod=wish, seen_at=now)
+            return first_memory(wish, now=now)
         seen = self._state.observed(uid)
         if seen.is_gone:
             return None

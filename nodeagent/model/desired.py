@@ -20,7 +20,8 @@ class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
     """One pod as wanted now. `pod` is complete after `core/manifest.py` and is never assigned to.
 
     `origin` is the file path or URL, or "" for the API. `deleting` says that its source wants it
-    gone; `grace` is then the seconds it may still take (None: as the spec says).
+    gone; `grace` is then the seconds it may still take (None: as the spec says). `gone` says that
+    no source names it any more: file removed, object vanished.
 
     A pod of the API carries neither status nor resourceVersion nor managedFields in `pod`, so that
     wishes differ only in what matters. `known` is its status as the API had it when this agent
@@ -33,6 +34,7 @@ class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
     pod: v1.Pod
     deleting: bool = False
     grace: float | None = None
+    gone: bool = False
     known: v1.PodStatus | None = None
     others: tuple[v1.PodCondition, ...] = ()
 

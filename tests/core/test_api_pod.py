@@ -7,8 +7,9 @@ from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
 from nodeagent.core.admission import admit
-from nodeagent.core.api_pod import age_order, desired_of, is_mirror
+from nodeagent.core.api_pod import age_order, desired_of
 from nodeagent.core.manifest import SEEN_ANNOTATION
+from nodeagent.core.mirror import is_mirror
 from nodeagent.model.desired import DesiredPod, Source
 from tests.fakes.pods import NODE, RULES
 

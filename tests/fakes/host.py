@@ -124,6 +124,7 @@ class FakeVolumes:
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
+        self.stuck = False  # nothing can be unmounted
         self.refused: dict[str, str] = {}
         self.mounted: set[PodUid] = set()
         self.refreshed: list[PodUid] = []
@@ -159,6 +160,8 @@ class FakeVolumes:
         return self.texts.get(f"{place.host_path}/{path}")
 
     async def tear_down(self, uid: PodUid) -> None:
+        if self.stuck:
+            raise MountFailed(op="unmount", target=uid, detail="device is busy")
         self.mounted.discard(uid)
 
 
