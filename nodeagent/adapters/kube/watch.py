@@ -84,7 +84,7 @@ class Follower(Generic[T]):
         self._requests, self._chosen = requests, chosen
         self._items: dict[str, T] = {}
         self._version = ""  # of the last thing heard; "" where a list is due
-        # the list may be as old as this; "": only the newest will do. An old list of pods would
+        # "0": the list may be of any age; "": only the newest will do. An old list of pods would
         # look as if some had gone, and they would be ended.
         self._floor = "" if chosen.kind is PODS else "0"
         self._pause = 0.0
@@ -138,7 +138,7 @@ class Follower(Generic[T]):
             query.pop("resourceVersion", None)
             query["continue"] = page.metadata.continue_
         before, self._items = self._items, found
-        self._version = self._floor = page.metadata.resourceVersion or "0"
+        self._version = page.metadata.resourceVersion or "0"
         return {
             key
             for key in before.keys() | found.keys()
@@ -184,7 +184,6 @@ class Follower(Generic[T]):
             ) from error
         if not chunk:
             return None
-        self._pause = 0.0
         while True:
             *lines, self._rest_of_line = (self._rest_of_line + chunk).split(b"\n")
             for line in lines:
@@ -203,6 +202,7 @@ class Follower(Generic[T]):
             ) from error
         if event.type == "ERROR":
             raise refusal("watch", self._chosen.path, 0, event.object, {})
+        self._pause = 0.0
         if event.type == "BOOKMARK":
             self._version = _Versioned.read(event.object) or self._version
             return
@@ -240,9 +240,11 @@ class Follower(Generic[T]):
     async def _after_failure(self, error: ApiError) -> None:
         log.debug("watch broke off", kind=self._chosen.kind.kind, error=str(error))
         if isinstance(error, ApiGone):
-            self._floor, self._version = self._version, ""  # "" after a list that was too old
-        elif error.code == _TOO_NEW and not self._version:
-            self._floor = ""  # the server was set back to an earlier state
+            # Only the newest list will do: with a limit, a list "as of a version" is of exactly
+            # that one, and the watch from there would be too old again.
+            self._floor, self._version = "", ""
+        elif error.code == _TOO_NEW:
+            self._floor, self._version = "", ""  # the server was set back to an earlier state
         await self._rest(error.retry_after)
 
     async def _rest(self, least: float) -> None:
