@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -64,15 +65,15 @@ class ForgetfulServer:
         self._replies = []
 
 
-async def _follow(server: ForgetfulServer, kind: ApiKind[object]) -> None:
+async def _follow(server: ForgetfulServer, kind: ApiKind[Any]) -> None:
     chosen = Selection(kind=kind, namespace="", purpose=Purpose.DATA, fields="", labels="")
-    async for _ in Follower[object](server, chosen).updates():
+    async for _ in Follower[Any](server, chosen).updates():
         pass
 
 
 @pytest.mark.parametrize("kind", [CONFIG_MAPS, PODS])
 async def test_a_version_that_the_server_forgot_is_answered_by_the_newest_list(
-    kind: ApiKind[object],
+    kind: ApiKind[Any],
 ) -> None:
     server = ForgetfulServer(oldest=10)
     async with asyncio.TaskGroup() as group:
