@@ -69,6 +69,11 @@ def container_of(folder: str) -> str:
     return folder.removesuffix(_SCOPE).rpartition("-")[2] if folder.endswith(_SCOPE) else folder
 
 
+def cpu_shares(weight: int) -> int:
+    """cpu.shares for a cpu.weight of cgroup v2: the way back (KEP-2254)."""
+    return 2 + (weight - 1) * 262142 // 9999
+
+
 def cpu_weight(shares: int) -> int:
     """cpu.weight of cgroup v2 for a number of cpu.shares (KEP-2254); 0 stays 0, not set."""
     return 1 + (shares - 2) * 9999 // 262142 if shares else 0

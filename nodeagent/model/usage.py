@@ -94,6 +94,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     swap: int | None = None
     memory_limit: int | None = None  # None: no limit
     swap_limit: int | None = None  # of swap alone; None: no limit
+    memsw_limit: int | None = None  # of memory and swap together (cgroup v1); None: no limit
     soft_limit: int | None = None
     io: tuple[DeviceIo, ...] | None = None
     cpu_psi: Pressures | None = None
@@ -125,16 +126,33 @@ class CgroupKind(enum.StrEnum):
     ROOT = "root"
     SLICE = "slice"  # of the host, or kubepods and its QoS classes
     POD = "pod"
-    MEMBER = "member"  # a container or a sandbox
+    CONTAINER = "container"
+    SANDBOX = "sandbox"
 
 
 class SeenCgroup(msgspec.Struct, frozen=True, kw_only=True):
-    """A cgroup, by its path below the mount; `uid` of its pod, `id` of its container or sandbox."""
+    """A cgroup by its path below the mount; `uid` of its pod, `id` of its container or sandbox."""
 
     path: str
     kind: CgroupKind
     uid: str = ""
     id: str = ""
+
+
+class ReadingWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What to read: `groups` for each kind of cgroup, of which those without any are left out.
+
+    `parents`: kubepods and its QoS classes as the driver has them below the mount. `sandboxes`:
+    ids of sandboxes, and whether they have a network of their own. `slices`: paths to be read in
+    any case; `deep`: the children of the host's slices too.
+    """
+
+    groups: dict[CgroupKind, frozenset[Group]]
+    parents: tuple[str, ...] = ()
+    sandboxes: dict[str, bool] = {}
+    slices: tuple[str, ...] = ()
+    deep: bool = False
+    network: bool = False
 
 
 class CgroupReading(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,120 @@
+"""Reads the whole tree of cgroups at once: few calls for each file, nothing kept in between."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+
+from nodeagent.adapters.cgroupfs.detect import Layout
+from nodeagent.adapters.cgroupfs.usage_proc import interfaces, open_files, processes_in
+from nodeagent.adapters.cgroupfs.usage_v1 import V1Usage
+from nodeagent.adapters.cgroupfs.usage_v2 import V2Usage
+from nodeagent.aio.threads import Threads
+from nodeagent.core.cgroups import container_of, uid_of_path
+from nodeagent.model.usage import (
+    CgroupKind,
+    CgroupReading,
+    Group,
+    Interface,
+    Reading,
+    ReadingWish,
+    SeenCgroup,
+    Use,
+)
+
+MOST_SLICES = 200  # cgroups of the host beside the pods'
+
+
+class Version(Protocol):
+    """What a version of cgroups does."""
+
+    tree: str
+
+    def read(self, path: str, groups: frozenset[Group], at: float) -> Use | None: ...
+
+
+class CgroupUsage:
+    """Reads what cgroups use, each time anew. `proc`: where /proc is."""
+
+    def __init__(self, layout: Layout, threads: Threads, *, proc: str = "/proc") -> None:
+        self._threads, self._proc = threads, proc
+        self._version: Version = (
+            V1Usage(layout, proc=proc)
+            if layout.version == 1
+            else V2Usage(layout.unified, proc=proc)
+        )
+
+    async def read(self, wish: ReadingWish) -> Reading:
+        """Everything that is wished for, in one hop. What vanishes meanwhile is left out."""
+        return await self._threads.run(self.read_now, wish)
+
+    def read_now(self, wish: ReadingWish) -> Reading:
+        """The same, in this thread."""
+        at = time.time()
+        found = []
+        for cgroup in self._cgroups(wish):
+            reading = self._one(cgroup, wish)
+            if reading is not None:
+                found.append(reading)
+        network = interfaces(self._proc, "self") if wish.network else ()
+        return Reading(at=at, cgroups=tuple(found), network=network)
+
+    def _one(self, cgroup: SeenCgroup, wish: ReadingWish) -> CgroupReading | None:
+        path = cgroup.path if cgroup.path != "/" else ""
+        groups = wish.groups.get(cgroup.kind, frozenset())
+        use = self._version.read(path, groups, time.time())
+        if use is None:
+            return None
+        network: tuple[Interface, ...] = ()
+        wants_network = wish.network and wish.sandboxes.get(cgroup.id, False)
+        if wants_network or Group.FILES in groups:
+            pids = processes_in(f"{self._version.tree}{path}")
+            if wants_network and pids:
+                network = interfaces(self._proc, pids[0])
+            if Group.FILES in groups:
+                use = msgspec.structs.replace(use, files=open_files(self._proc, pids))
+        return CgroupReading(cgroup=cgroup, use=use, network=network)
+
+    def _cgroups(self, wish: ReadingWish) -> Iterator[SeenCgroup]:
+        if CgroupKind.ROOT in wish.groups:
+            yield SeenCgroup(path="/", kind=CgroupKind.ROOT)
+        if CgroupKind.SLICE in wish.groups:
+            for path in self._slices(wish):
+                yield SeenCgroup(path=path, kind=CgroupKind.SLICE)
+        for parent in wish.parents:
+            for name in self._folders(parent):
+                uid = uid_of_path(f"{parent}/{name}")
+                if uid is not None and not self._is_parent(f"{parent}/{name}", wish):
+                    yield from self._pod(f"{parent}/{name}", uid, wish)
+
+    @staticmethod
+    def _is_parent(path: str, wish: ReadingWish) -> bool:
+        return path in wish.parents
+
+    def _pod(self, path: str, uid: str, wish: ReadingWish) -> Iterator[SeenCgroup]:
+        if CgroupKind.POD in wish.groups:
+            yield SeenCgroup(path=path, kind=CgroupKind.POD, uid=uid)
+        for name in self._folders(path):
+            member = container_of(name)
+            is_sandbox = member in wish.sandboxes
+            kind = CgroupKind.SANDBOX if is_sandbox else CgroupKind.CONTAINER
+            if kind in wish.groups:
+                yield SeenCgroup(path=f"{path}/{name}", kind=kind, uid=uid, id=member)
+
+    def _slices(self, wish: ReadingWish) -> list[str]:
+        """kubepods and its classes, what is asked for, then the host's own."""
+        top = [f"/{name}" for name in self._folders("")]
+        below = [f"{one}/{name}" for one in top if wish.deep for name in self._folders(one)]
+        pods = frozenset(wish.parents)
+        hosts = [path for path in (*top, *below) if path not in pods and uid_of_path(path) is None]
+        asked = [path for path in wish.slices if path != "/"]
+        return list(dict.fromkeys([*wish.parents, *asked, *sorted(hosts)[:MOST_SLICES]]))
+
+    def _folders(self, path: str) -> list[str]:
+        try:
+            with os.scandir(self._version.tree + path) as entries:
+                return [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
