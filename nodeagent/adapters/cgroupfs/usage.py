@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -36,10 +36,17 @@ class Version(Protocol):
 
 
 class CgroupUsage:
-    """Reads what cgroups use, each time anew. `proc`: where /proc is."""
+    """Reads what cgroups use, each time anew. `proc`: where /proc is; `now`: Unix seconds."""
 
-    def __init__(self, layout: Layout, threads: Threads, *, proc: str = "/proc") -> None:
-        self._threads, self._proc = threads, proc
+    def __init__(
+        self,
+        layout: Layout,
+        threads: Threads,
+        *,
+        proc: str = "/proc",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._threads, self._proc, self._now = threads, proc, now
         self._version: Version = (
             V1Usage(layout, proc=proc)
             if layout.version == 1
@@ -52,7 +59,7 @@ class CgroupUsage:
 
     def read_now(self, wish: ReadingWish) -> Reading:
         """The same, in this thread."""
-        at = time.time()
+        at = self._now()
         found = []
         for cgroup in self._cgroups(wish):
             reading = self._one(cgroup, wish)
@@ -64,7 +71,7 @@ class CgroupUsage:
     def _one(self, cgroup: SeenCgroup, wish: ReadingWish) -> CgroupReading | None:
         path = cgroup.path if cgroup.path != "/" else ""
         groups = wish.groups.get(cgroup.kind, frozenset())
-        use = self._version.read(path, groups, time.time())
+        use = self._version.read(path, groups, self._now())
         if use is None:
             return None
         network: tuple[Interface, ...] = ()
@@ -115,6 +122,6 @@ class CgroupUsage:
     def _folders(self, path: str) -> list[str]:
         try:
             with os.scandir(self._version.tree + path) as entries:
-                return [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+                return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
         except OSError:
             return []
