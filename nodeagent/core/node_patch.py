@@ -168,3 +168,15 @@ def _schedulability(
         return []
     reason = "NodeNotSchedulable" if new else "NodeSchedulable"
     return [(EventType.NORMAL, reason, f"Node {name} status is now: {reason}")]
+
+
+def node_owner(
+    node: v1.Node | None, *, controller: bool | None = None
+) -> meta_v1.OwnerReference | None:
+    """A reference to the Node as the owner of something; None while its uid is not known."""
+    meta = node.metadata if node is not None else None
+    if meta is None or not meta.name or not meta.uid:
+        return None
+    return meta_v1.OwnerReference(
+        apiVersion="v1", kind="Node", name=meta.name, uid=meta.uid, controller=controller
+    )

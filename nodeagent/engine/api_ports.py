@@ -17,7 +17,8 @@ class Api(Protocol):
 
     ApiUnavailable: no answer, 5xx, or 429 (its `retry_after` says when); worth trying again.
     ApiConflict: 409. ApiForbidden: 401 and 403. ApiInvalid: 400 and 422. ApiGone: 410. Requests
-    are held to the configured rate, but for those with Purpose.LEASE and Purpose.NODE.
+    are held to the configured rate, but for those with Purpose.LEASE, NODE, and EVENTS, which
+    have a rate of their own.
     """
 
     async def read(

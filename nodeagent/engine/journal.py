@@ -43,11 +43,11 @@ class Journal:
         *,
         clock: Clock,
         threads: Threads,
-        on_change: Callable[[], None] = lambda: None,
         file_limit_bytes: int = FILE_LIMIT_BYTES,
     ) -> None:
         self._path, self._clock, self._threads = path, clock, threads
-        self._on_change, self._file_limit = on_change, file_limit_bytes
+        self._file_limit = file_limit_bytes
+        self._listeners: list[Callable[[SeenEvent], None]] = []
         self._events: dict[_Key, SeenEvent] = {}  # oldest first
         self._of_one = Counter[tuple[str, str]]()
         self._unwritten: dict[_Key, SeenEvent] = {}
@@ -72,7 +72,12 @@ class Journal:
         self._unwritten[key] = seen
         log.debug("event", pod=subject.name, reason=reason, detail=seen.message, count=seen.count)
         self._bell.ring()
-        self._on_change()
+        for listener in self._listeners:
+            listener(seen)
+
+    def listen(self, listener: Callable[[SeenEvent], None]) -> None:
+        """Call this with each event as it comes."""
+        self._listeners.append(listener)
 
     def events(self) -> tuple[SeenEvent, ...]:
         """What is remembered, oldest first."""

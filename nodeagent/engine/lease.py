@@ -13,6 +13,7 @@ from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 from msgspec.structs import replace
 
+from nodeagent.core.node_patch import node_owner
 from nodeagent.core.times import as_micro_time
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.ports import Clock
@@ -96,15 +97,3 @@ class LeaseKeeper:
         if owner is not None and not metadata.ownerReferences:
             metadata = replace(metadata, ownerReferences=[owner])
         return replace(old, metadata=metadata, spec=spec)
-
-
-def node_owner(
-    node: v1.Node | None, *, controller: bool | None = None
-) -> meta_v1.OwnerReference | None:
-    """A reference to the Node as the owner of something; None while its uid is not known."""
-    meta = node.metadata if node is not None else None
-    if meta is None or not meta.name or not meta.uid:
-        return None
-    return meta_v1.OwnerReference(
-        apiVersion="v1", kind="Node", name=meta.name, uid=meta.uid, controller=controller
-    )

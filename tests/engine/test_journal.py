@@ -121,11 +121,11 @@ def test_a_message_is_cut_to_what_the_api_takes(journal: Journal) -> None:
 
 def test_whoever_watches_is_told(tmp_path: Path, clock: Hands, threads: Threads) -> None:
     told = []
-    journal = Journal(
-        tmp_path / "e", clock=clock, threads=threads, on_change=lambda: told.append(1)
-    )
+    journal = Journal(tmp_path / "e", clock=clock, threads=threads)
+    journal.listen(lambda event: told.append(event.count))
     tell(journal)
-    assert told == [1]
+    tell(journal)
+    assert told == [1, 2]
 
 
 async def test_events_survive_a_restart_with_their_counts(

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from lightkube.models import core_v1 as v1
+from lightkube.models import meta_v1
 
 from nodeagent.engine.api_pods import ApiPods
+from nodeagent.engine.mirror import Mirrors
 from nodeagent.engine.own_pods import OwnPods
 from nodeagent.engine.report import StatusReport
 from nodeagent.engine.sources import Sources
@@ -19,6 +21,8 @@ from tests.apiserver.problems import Document
 from tests.apiserver.store import Options
 from tests.fakes.api import FakeApi, decoded
 from tests.fakes.node import Machine, Node, running
+
+NODE_OBJECT = v1.Node(metadata=meta_v1.ObjectMeta(name="n1", uid="node-uid"))
 
 
 def pod_kind() -> Kind:
@@ -42,6 +46,15 @@ class Member:
             memory=node.workers.memory,
             clock=clock,
         )
+        self.mirrors = Mirrors(
+            api=api,
+            own=self.own,
+            wanted=node.state.all_desired,
+            memories=node.workers.memories,
+            node=lambda: NODE_OBJECT,
+            ready=node.ready,
+        )
+        node.publisher.listen(lambda _: self.mirrors.look_again())
         self.sources = Sources(
             {
                 Source.API: ApiPods(
@@ -61,6 +74,7 @@ class Member:
             group.create_task(self.own.run())
             group.create_task(self.sources.run())
             group.create_task(self.report.run())
+            group.create_task(self.mirrors.run())
 
     # --- what tests say ---------------------------------------------------------------------
 

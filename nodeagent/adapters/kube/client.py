@@ -27,7 +27,7 @@ T = TypeVar("T")
 LIMIT: Final = 30.0  # seconds for one answer
 HEARTBEAT_LIMIT: Final = 10.0
 CHECK_PERIOD: Final = 10.0  # how often files of certificates and tokens are looked at
-_UNPACED: Final = (Purpose.LEASE, Purpose.NODE)
+_UNPACED: Final = (Purpose.LEASE, Purpose.NODE, Purpose.EVENTS)  # events have a rate of their own
 _JSON: Final = "application/json"
 
 
