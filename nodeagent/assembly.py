@@ -353,7 +353,7 @@ class Assembly:
             clock=self.clock,
             node=lambda: self.keeper.facts,
             rules=lambda: self._driver.rules,
-            neighbours=self.workers,
+            neighbours=self.workers.neighbours,
             publish=self.publisher.publish,
             count_plan=lambda _: self.metrics.plans.inc(),
             count_bug=self.metrics.bugs.inc,

@@ -5,9 +5,9 @@ from typing import Final
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.core.fit import mismatches, shortages
+from nodeagent.core.fit import mismatches, shortages, tolerates
 from nodeagent.core.manifest_yaml import show_path
-from nodeagent.core.qos import is_critical
+from nodeagent.core.qos import QosClass, is_critical, qos_class
 from nodeagent.core.sandbox_config import dotted
 from nodeagent.core.security import apparmor_profile
 from nodeagent.core.support import refused_fields
@@ -32,6 +32,8 @@ SAFE_SYSCTLS: Final = (
     "net.ipv4.tcp_wmem",
 )
 _IPC: Final = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
+_PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure")
+_MEMORY_TAINT: Final = v1.Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")
 _Check = Callable[[DesiredPod, NodeFacts, NodeRules], str]
 
 
@@ -63,6 +65,23 @@ def _fits(
     lacking = tuple(one.as_rejection() for one in short)
     found = (*wrong, *lacking) if is_critical(pod.pod) else (*lacking, *wrong)
     return found[0] if found else None
+
+
+def _check_pressure(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> str:
+    """Critical pods come in always; where only memory is short, those that ask for resources."""
+    now = node.pressure
+    short = [
+        name
+        for name, is_so in zip(_PRESSURES, (now.memory, now.disk, now.pid), strict=True)
+        if is_so
+    ]
+    if not short or is_critical(pod.pod):
+        return ""
+    if short == [_PRESSURES[0]] and (
+        qos_class(pod.spec) is not QosClass.BEST_EFFORT or tolerates(pod.spec, _MEMORY_TAINT)
+    ):
+        return ""
+    return f"The node had condition: [{' '.join(short)}]. "
 
 
 def _check_sysctls(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> str:
@@ -152,6 +171,7 @@ def _check_understood(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> str
 
 
 _BEFORE: Final[tuple[tuple[str, _Check], ...]] = (
+    ("Evicted", _check_pressure),
     ("PodFeatureUnsupported", _check_understood),
     ("SysctlForbidden", _check_sysctls),
     ("PodOSSelectorNodeLabelDoesNotMatch", _check_os_label),

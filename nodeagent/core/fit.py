@@ -149,12 +149,12 @@ def _compare(value: str, bound: str, *, greater: bool) -> bool:
 
 
 def _tolerates_all(spec: v1.PodSpec, taints: Iterable[v1.Taint]) -> bool:
-    given = spec.tolerations or ()
-    return all(
-        any(_tolerates(toleration, taint) for toleration in given)
-        for taint in taints
-        if taint.effect == "NoExecute"
-    )
+    return all(tolerates(spec, taint) for taint in taints if taint.effect == "NoExecute")
+
+
+def tolerates(spec: v1.PodSpec, taint: v1.Taint) -> bool:
+    """Whether the pod may be where this taint is."""
+    return any(_tolerates(toleration, taint) for toleration in spec.tolerations or ())
 
 
 def _tolerates(toleration: v1.Toleration, taint: v1.Taint) -> bool:

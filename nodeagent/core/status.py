@@ -18,10 +18,11 @@ from nodeagent.model.node import NodeFacts, NodeRules
 from nodeagent.model.observed import ObservedPod, Phase
 
 TERMINAL = ("Succeeded", "Failed")
+PREEMPTED = "Preempted in order to admit critical pod"
 
 _END_TEXT = {
     EndWhy.DEADLINE: "Pod was active on the node longer than the specified deadline",
-    EndWhy.PREEMPTED: "Preempted in order to admit critical pod",
+    EndWhy.PREEMPTED: PREEMPTED,
     EndWhy.NODE_SHUTDOWN: "Pod was terminated in response to imminent node shutdown.",
 }
 _DISRUPTIONS = (EndWhy.EVICTED, EndWhy.PREEMPTED, EndWhy.NODE_SHUTDOWN)

@@ -23,9 +23,9 @@ from nodeagent.core.remember import (
     with_used_counts,
     without_trouble,
 )
-from nodeagent.core.resize import with_first_grant
 from nodeagent.core.status import derive_status
 from nodeagent.core.subject import subject_of
+from nodeagent.engine.admitting import Admitting
 from nodeagent.engine.data import PodData
 from nodeagent.engine.execute import Executor
 from nodeagent.engine.record import PodRecord
@@ -71,7 +71,7 @@ class PodWorker:
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
         self._data = PodData(tools.data)
-        self._resizer = Resizer(tools)
+        self._admitting, self._resizer = Admitting(tools), Resizer(tools)
         self._breakable: asyncio.Timeout | None = None
         self._hooked = ""  # the container whose postStart hook runs
         self._asked_end: EndRequest | None = None
@@ -97,6 +97,11 @@ class PodWorker:
         self._bell.ring()
         if self._breakable is not None and self._ends_sooner():
             self._break_off()
+
+    @property
+    def is_to_end(self) -> bool:
+        """Whether the pod ends, or was told to."""
+        return self.memory.ending is not None or self._asked_end is not None
 
     def end(self, request: EndRequest) -> None:
         """End the pod for a reason of the node; a later end than that in force changes nothing."""
@@ -162,13 +167,12 @@ class PodWorker:
         held = self._setback.left(self.memory.pod, now)
         if held > 0:
             return held
-        if self._tools.neighbours.is_blocked(self.memory):
-            return None
-        if self._asks_admission() and self._tools.neighbours.must_wait(self.memory):
-            return None
-        if not self._admit():
-            return 0.0
         seen = self._seen()
+        if self._admitting.is_held(self.memory, seen):
+            return None
+        self.memory = self._admitting.decide(self.memory, seen)
+        if self.memory.rejected is not None and self.memory.ending is None:
+            return 0.0
         plan = plan_pod(self.memory, seen, rules=self._tools.rules(), now=now)
         plan = with_wake(plan, deadline_of(self.memory) if self.memory.ending is None else None)
         if plan.restart_all is not RestartAll.NO_CHANGE:
@@ -273,27 +277,6 @@ class PodWorker:
         if ending.why is EndWhy.DEADLINE and told:
             self._event(EventType.NORMAL, ending.why.value, told)
         log.info("pod ends", pod=self._key, why=ending.why.value, grace=round(ending.grace, 1))
-
-    def _asks_admission(self) -> bool:
-        """Whether this pod never ran here: what runs is adopted and never asked again."""
-        memory = self.memory
-        return not memory.admitted and memory.ending is None and self._seen().is_gone
-
-    def _admit(self) -> bool:
-        """Ask admission once, before the pod's first action; says whether to go on."""
-        if not self._asks_admission():
-            if self.memory.ending is None and not self.memory.admitted:
-                self.memory = with_first_grant(self.memory)
-            return True
-        refused = self._tools.neighbours.refuse(self.memory)
-        if refused is None:
-            user = self._tools.neighbours.id_range(self.memory)
-            self.memory = msgspec.structs.replace(with_first_grant(self.memory), user=user)
-            return True
-        self.memory = msgspec.structs.replace(self.memory, rejected=refused)
-        self._event(EventType.WARNING, refused.reason, refused.message)
-        log.warning("pod refused", pod=self._key, reason=refused.reason, message=refused.message)
-        return False
 
     # --- acting -----------------------------------------------------------------------------
 

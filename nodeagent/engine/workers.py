@@ -5,20 +5,15 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from nodeagent.core import shutdown
-from nodeagent.core.admission import admit
 from nodeagent.core.orphan import orphan_pod
 from nodeagent.core.remember import first_memory
-from nodeagent.core.resize import rank
-from nodeagent.core.status import TERMINAL
-from nodeagent.core.userns import free_range
 from nodeagent.engine.execute import Executor, Tools
+from nodeagent.engine.neighbours import Crowd, Neighbourhood
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.worker import PodWorker
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.model.ids import PodUid
-from nodeagent.model.launch import IdRange
-from nodeagent.model.memory import EndRequest, PodMemory, Rejected
+from nodeagent.model.memory import EndRequest, PodMemory
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
@@ -43,11 +38,25 @@ class Workers:
         self._records: dict[PodUid, PodMemory] = {}
         self.refuses_all = False  # the machine goes down
         self.first_round = asyncio.Event()
+        self.neighbours = Neighbourhood(
+            Crowd(
+                workers=self._workers,
+                order=self._order,
+                state=state,
+                tools=self._equipment,
+                unsupported=lambda pod: executor_tools().volumes.unsupported(pod),
+                refuses_all=lambda: self.refuses_all,
+            )
+        )
         self.on_forgotten: Callable[[PodMemory], None] = lambda _: None
 
     def equip(self, tools: WorkerTools) -> None:
         """Hand over what workers use; once, before `run`."""
         self._tools = tools
+
+    def _equipment(self) -> WorkerTools:
+        assert self._tools is not None, "nothing works before it is equipped"
+        return self._tools
 
     def restore(self, records: Iterable[PodMemory]) -> None:
         """What was remembered on disk; once, before `run`."""
@@ -140,82 +149,10 @@ class Workers:
         for other in self._workers.values():
             if other.memory.pod.key == worker.memory.pod.key:
                 other.ring()
-        self.ring_waiting()
+        self.neighbours.ring_waiting()
         wish = self._state.desired(uid)
         if (wish is not None and not wish.deleting) or not self._state.observed(uid).is_gone:
             self._begin(uid)
-
-    # --- Neighbours -------------------------------------------------------------------------
-
-    def is_blocked(self, memory: PodMemory) -> bool:
-        """Whether an older pod of the same full name has not ended yet."""
-        pod = memory.pod
-        mine = self._order.get(pod.uid, 0)
-        return memory.ending is None and any(
-            other.memory.pod.key == pod.key
-            and uid != pod.uid
-            and (self._order[uid] < mine or self._is_leaving(other.memory))
-            and not _is_over(other.memory)
-            for uid, other in self._workers.items()
-        )
-
-    def _is_leaving(self, memory: PodMemory) -> bool:
-        wish = self._state.desired(memory.pod.uid)
-        return memory.ending is not None or wish is None or wish.deleting
-
-    def refuse(self, memory: PodMemory) -> Rejected | None:
-        """Admission among the pods that have been admitted, are not over and are to stay."""
-        if self.refuses_all:
-            return Rejected(reason=shutdown.REASON, message=shutdown.REFUSAL)
-        unsupported = self._executor_tools().volumes.unsupported(memory.pod)
-        if unsupported:
-            return Rejected(reason="VolumeNotSupported", message=unsupported)
-        return self._admit(memory, [m for m in self._holders(memory) if not self._is_leaving(m)])
-
-    def must_wait(self, memory: PodMemory) -> bool:
-        """Whether only pods that are about to leave stand in the way: then their end is awaited."""
-        holders = self._holders(memory)
-        if not any(self._is_leaving(m) for m in holders):
-            return False
-        return self.refuse(memory) is None and self._admit(memory, holders) is not None
-
-    def ring_waiting(self) -> None:
-        """Ring pods that are not admitted, then those that wait for more, whose turn is first."""
-        waiting = [
-            (uid, worker)
-            for uid, worker in self._workers.items()
-            if not worker.memory.admitted or worker.memory.pending is not None
-        ]
-        for _, worker in sorted(waiting, key=lambda pair: self._turn(*pair)):
-            worker.ring()
-
-    def _turn(self, uid: PodUid, worker: PodWorker) -> tuple[float, ...]:
-        wish = self._state.desired(uid)
-        if not worker.memory.admitted or wish is None:
-            return (0, self._order[uid])
-        return (1, *rank(worker.memory, wish.spec))
-
-    def id_range(self, memory: PodMemory) -> IdRange | None:
-        """User ids for a pod with hostUsers: false; None where it wants none or none are left."""
-        assert self._tools is not None
-        if memory.pod.spec.hostUsers is not False or memory.user is not None:
-            return memory.user
-        taken = [w.memory.user for w in self._workers.values() if w.memory.user is not None]
-        rules = self._tools.rules()
-        return free_range(taken, length=rules.ids_per_pod, most=rules.max_pods)
-
-    def _holders(self, memory: PodMemory) -> list[PodMemory]:
-        """Other pods that hold resources and ports of the node."""
-        return [
-            worker.memory
-            for uid, worker in self._workers.items()
-            if uid != memory.pod.uid and worker.memory.admitted and not _is_over(worker.memory)
-        ]
-
-    def _admit(self, memory: PodMemory, others: Iterable[PodMemory]) -> Rejected | None:
-        assert self._tools is not None
-        pods = [other.pod.pod for other in others]
-        return admit(memory.pod, others=pods, node=self._tools.node(), rules=self._tools.rules())
 
     # --- asked by the server and by others --------------------------------------------------
 
@@ -242,9 +179,3 @@ class Workers:
     def restart(self, uid: PodUid, container: str, at: float) -> None:
         """Restart one container ("" for all) of the pod now, its back-off forgotten."""
         self._workers[uid].restart(container, at)
-
-
-def _is_over(memory: PodMemory) -> bool:
-    """Whether the pod no longer holds anything of the node."""
-    phase = memory.status.phase if memory.status else None
-    return memory.rejected is not None or (memory.torn_down and phase in TERMINAL)

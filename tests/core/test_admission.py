@@ -1,5 +1,6 @@
 """Admission: who may run here, and whom a critical pod may end."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from nodeagent.core.preemption import victims
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Rejected
-from nodeagent.model.node import NodeFacts, NodeRules
+from nodeagent.model.node import NodeFacts, NodeRules, Pressure
 
 GI = 2**30
 NODE = NodeFacts(
@@ -438,3 +439,35 @@ def test_victims_make_room_and_are_never_critical(
     elif before:
         fixed_only = [other for other in others if other.metadata and other.metadata.annotations]
         assert shortages(wish, fixed_only, node=NODE, rules=RULES)
+
+
+TOLERANT = [v1.Toleration(key="node.kubernetes.io/memory-pressure", operator="Exists")]
+
+
+@pytest.mark.parametrize(
+    ("pod", "pressure", "message"),
+    [
+        (a_pod(), Pressure(memory=True), "The node had condition: [MemoryPressure]. "),
+        (a_pod(asking(memory="1Mi")), Pressure(memory=True), ""),
+        (a_pod(tolerations=TOLERANT), Pressure(memory=True), ""),
+        (a_pod(annotations=STATIC), Pressure(memory=True, disk=True, pid=True), ""),
+        (a_pod(priority=2_000_000_000), Pressure(disk=True), ""),
+        (a_pod(), Pressure(), ""),
+        (
+            a_pod(asking(memory="1Mi"), tolerations=TOLERANT),
+            Pressure(memory=True, pid=True),
+            "The node had condition: [MemoryPressure PIDPressure]. ",
+        ),
+        (
+            a_pod(asking(memory="1Mi")),
+            Pressure(disk=True),
+            "The node had condition: [DiskPressure]. ",
+        ),
+    ],
+)
+def test_a_node_that_is_short_takes_only_who_is_protected(
+    pod: v1.Pod, pressure: Pressure, message: str
+) -> None:
+    node = msgspec.structs.replace(NODE, pressure=pressure)
+    told = admitted(pod, node=node)
+    assert told == (Rejected(reason="Evicted", message=message) if message else None)

@@ -161,7 +161,7 @@ class Node:
             clock=self.machine.clock,
             node=lambda: self.keeper.facts,
             rules=lambda: self.rules,
-            neighbours=self.workers,
+            neighbours=self.workers.neighbours,
             publish=lambda memory, seen: self.publish(memory, seen),
             count_plan=self.plans.append,
             count_bug=self._count_bug,
