@@ -128,6 +128,10 @@ class SourceMissing(VolumeError):
     retry = Retry.ON_CHANGE
 
 
+class SourceUnknown(VolumeError):
+    """Whether there is a secret, config map or claim, and what is in it, nobody could tell yet."""
+
+
 class NotSupported(VolumeError):
     """This kind of volume cannot work here."""
 

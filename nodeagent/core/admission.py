@@ -143,8 +143,8 @@ def _check_groups_policy(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> 
 
 def _check_runtime_class(pod: DesiredPod, node: NodeFacts, rules: NodeRules) -> str:
     name = pod.spec.runtimeClassName
-    if not name or name in node.runtime_classes:
-        return ""
+    if not name or name in node.runtime_classes or not pod.is_static:
+        return ""  # a class of the API may come yet: the sandbox waits for it, as at a kubelet
     known = ", ".join(sorted(node.runtime_classes)) or "none"
     return f'RuntimeClass "{name}" not found (known here: {known})'
 

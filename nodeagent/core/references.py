@@ -17,6 +17,12 @@ def pod_references(pod: DesiredPod) -> frozenset[DataKey]:
     return frozenset(found)
 
 
+def pull_secrets(pod: DesiredPod) -> frozenset[DataKey]:
+    """The secrets that its images are pulled with."""
+    names = {one.name for one in pod.spec.imagePullSecrets or () if one.name}
+    return frozenset(DataKey(DataKind.SECRET, pod.namespace, name) for name in names)
+
+
 def env_references(pod: DesiredPod, container: AnyContainer) -> frozenset[DataKey]:
     """Config maps and secrets that the container's environment is made of."""
     return frozenset(

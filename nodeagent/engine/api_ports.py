@@ -7,6 +7,7 @@ The same rules hold: every call may be cancelled and repeated, errors are those 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol, TypeVar
 
+from nodeagent.core.api_objects import Kept
 from nodeagent.model.api import ApiKind, Objects, Patch, Purpose
 
 T = TypeVar("T")
@@ -93,4 +94,24 @@ class Api(Protocol):
         the server nothing comes. ApiForbidden alone leaves it: the caller decides when to ask
         again. Closing the iterator ends the watch.
         """
+        ...
+
+
+class Vault(Protocol):
+    """What the API told, kept over a restart without it: on disk, readable by this node only."""
+
+    async def load(self) -> tuple[Kept, ...]:
+        """Everything that can be read; what cannot is told in the log and left out. Never fails."""
+        ...
+
+    async def save(self, name: str, one: Kept) -> None:
+        """Keep it under this name, whole or not at all. HostError where the disk refuses."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Nothing is kept under this name afterwards. HostError where the disk refuses."""
+        ...
+
+    async def keep_only(self, names: frozenset[str]) -> None:
+        """Remove everything that is kept under another name."""
         ...

@@ -9,7 +9,7 @@ from nodeagent.core.env import Lookup
 from nodeagent.core.references import env_files, env_references
 from nodeagent.core.refresh import volume_stamp
 from nodeagent.engine.ports import DataSource, Volumes
-from nodeagent.errors import ConfigError
+from nodeagent.errors import ConfigError, SourceUnknown
 from nodeagent.model.data import DataKind
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
@@ -58,8 +58,21 @@ async def gather(
 ) -> Lookup:
     """Everything the container's environment refers to, as it is now; what is absent is left out.
 
-    ConfigError where a file of variables cannot be read.
+    ConfigError where a file of variables cannot be read, or nobody can tell what an object is.
     """
+    try:
+        return await _gather(source, volumes, pod, container, places)
+    except SourceUnknown as error:
+        raise ConfigError(op=error.op, target=error.target, detail=error.detail) from error
+
+
+async def _gather(
+    source: DataSource,
+    volumes: Volumes,
+    pod: DesiredPod,
+    container: v1.Container,
+    places: Mapping[str, VolumePlace],
+) -> Lookup:
     config_maps: dict[str, Mapping[str, str]] = {}
     secrets: dict[str, Mapping[str, bytes]] = {}
     for key in sorted(env_references(pod, container)):
@@ -77,4 +90,5 @@ async def gather(
         text = await volumes.read_file(place, path) if place is not None else None
         if text is not None:
             files[volume, path] = text
-    return Lookup(config_maps=config_maps, secrets=secrets, files=files)
+    services = await source.services(pod.namespace)
+    return Lookup(config_maps=config_maps, secrets=secrets, files=files, services=services)

@@ -6,7 +6,7 @@ from nodeagent.core.credentials import matching, read_secret
 from nodeagent.core.image_access import AccessRules, is_open, may_use, needs_check, opened
 from nodeagent.engine.ports import Clock, DataSource
 from nodeagent.engine.upkeep_ports import NodeKeys, PullFiles
-from nodeagent.errors import AgentError
+from nodeagent.errors import AgentError, SourceUnknown
 from nodeagent.logs import get_logger
 from nodeagent.model.credentials import Credential, PulledRecord
 from nodeagent.model.desired import DesiredPod
@@ -74,7 +74,11 @@ class ImageAccess:
         found: list[Credential] = []
         for reference in pod.spec.imagePullSecrets or ():
             where = f"image pull secret {pod.namespace}/{reference.name} of pod {pod.name}"
-            secret = await self._data().secret(pod.namespace, reference.name or "")
+            try:
+                secret = await self._data().secret(pod.namespace, reference.name or "")
+            except SourceUnknown as error:
+                self._tell(where, (error.detail,))
+                continue
             if secret is None:
                 self._tell(where, ("there is no such secret",))
                 continue

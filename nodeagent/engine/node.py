@@ -1,7 +1,7 @@
 """The node as decisions see it: facts about the machine and the runtime, kept current."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
@@ -32,6 +32,7 @@ class NodeKeeper:
         self.health = RuntimeHealth(message="the container runtime has not answered yet")
         self.info = RuntimeInfo()
         self.known = asyncio.Event()
+        self._classes: dict[str, str] | None = None  # None: no cluster defines them
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call this too when facts or health change."""
@@ -46,6 +47,11 @@ class NodeKeeper:
         others = {name: one for name, one in self.facts.troubles.items() if name != who}
         troubles = {**others, who: text} if text else others
         self.learn(msgspec.structs.replace(self.facts, troubles=troubles))
+
+    def define_classes(self, handlers: Mapping[str, str]) -> None:
+        """There is a cluster: its RuntimeClasses (name -> handler) hold, and no others."""
+        self._classes = dict(handlers)
+        self.learn(msgspec.structs.replace(self.facts, runtime_classes=self._classes))
 
     def learn(self, facts: NodeFacts) -> None:
         """These are the facts now; told to the listeners where they are others than before."""
@@ -82,7 +88,9 @@ class NodeKeeper:
             runtime_version=info.version,
             runtime_handlers=info.handlers,
             # Where no cluster defines classes, each handler is one of its own name.
-            runtime_classes={
+            runtime_classes=self._classes
+            if self._classes is not None
+            else {
                 **{handler: handler for handler in info.handlers if handler},
                 **self.facts.runtime_classes,
             },

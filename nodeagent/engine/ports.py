@@ -215,6 +215,7 @@ class Volumes(Protocol):
 class DataSource(Protocol):
     """Where config maps, secrets, claims and volumes come from: the API, or files of the node.
 
+    SourceUnknown where nobody could tell, now or earlier, whether there is such an object.
     Whoever builds it hands it a callback that takes the uids of followed pods; it is called
     whenever an object that one of them refers to came, went or changed.
     """
@@ -233,6 +234,10 @@ class DataSource(Protocol):
 
     async def volume(self, name: str) -> PersistentVolume | None:
         """As it is now; None where there is none."""
+        ...
+
+    async def services(self, namespace: str) -> tuple[v1.Service, ...] | None:
+        """Of the namespace of a followed pod, and `kubernetes`; None: not read even once yet."""
         ...
 
     def place(self, kind: DataKind) -> str:

@@ -56,8 +56,9 @@ def admitted(
     *others: v1.Pod,
     node: NodeFacts = NODE,
     rules: NodeRules = RULES,
+    source: Source = Source.API,
 ) -> Rejected | None:
-    desired = DesiredPod(uid=PodUid("u"), source=Source.API, origin="", pod=pod)
+    desired = DesiredPod(uid=PodUid("u"), source=source, origin="", pod=pod)
     return admit(desired, others=others, node=node, rules=rules)
 
 
@@ -298,16 +299,25 @@ ARMORED = NodeFacts(name="n", apparmor=True)
          "Cannot enforce AppArmor: AppArmor is not enabled on the host"),
         (a_pod(contained(v1.AppArmorProfile(type="Localhost"))), ARMORED, "AppArmor",
          "Cannot enforce AppArmor: invalid AppArmor profile name: localhost/"),
-        (a_pod(runtimeClassName="x"), NODE, "RuntimeClass",
-         'RuntimeClass "x" not found (known here: deep)'),
-        (a_pod(runtimeClassName="x"), NodeFacts(name="n"), "RuntimeClass",
-         'RuntimeClass "x" not found (known here: none)'),
     ],
 )  # fmt: skip
 def test_what_the_node_cannot_give_is_named(
     pod: v1.Pod, node: NodeFacts, reason: str, message: str
 ) -> None:
     assert admitted(pod, node=node) == Rejected(reason=reason, message=message)
+
+
+@pytest.mark.parametrize(("node", "known"), [(NODE, "deep"), (NodeFacts(name="n"), "none")])
+def test_a_static_pod_needs_a_runtime_class_that_is_there(node: NodeFacts, known: str) -> None:
+    message = f'RuntimeClass "x" not found (known here: {known})'
+    asking_for = a_pod(runtimeClassName="x")
+    assert admitted(asking_for, node=node, source=Source.FILE) == Rejected(
+        reason="RuntimeClass", message=message
+    )
+
+
+def test_a_pod_of_the_api_waits_for_its_runtime_class() -> None:
+    assert admitted(a_pod(runtimeClassName="x"), node=NodeFacts(name="n")) is None
 
 
 def test_ports_in_use_are_named() -> None:

@@ -173,6 +173,10 @@ class FakeData:
         self.versions: dict[DataKey, int] = {}
         self.followed: dict[PodUid, frozenset[DataKey]] = {}
         self.on_change: Callable[[PodUid], None] = lambda _: None
+        self.known_services: tuple[v1.Service, ...] | None = ()
+
+    async def services(self, namespace: str) -> tuple[v1.Service, ...] | None:
+        return self.known_services
 
     def put(self, one: DataObject) -> None:
         self.objects[key_of(one)] = one

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 import structlog
+from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.manifests.folder import RESCAN, Folder, Found
 from nodeagent.aio.inotify import Inotify
@@ -104,6 +105,19 @@ class LocalData:
         """See `DataSource`."""
         found = await self._get(DataKey(DataKind.VOLUME, "", name))
         return found if isinstance(found, PersistentVolume) else None
+
+    async def services(self, namespace: str) -> tuple[v1.Service, ...] | None:
+        """See `DataSource`: there are none without a cluster."""
+        return ()
+
+    def uses(self, key: DataKey) -> bool:
+        """Whether a followed pod refers to it, or to a claim that is bound to it."""
+        for _, keys in self._followed.values():
+            claims = (self._objects.get(one) for one in keys if one.kind is DataKind.CLAIM)
+            bound = {one.volume for one in claims if isinstance(one, Claim)}
+            if key in keys or (key.kind is DataKind.VOLUME and key.name in bound):
+                return True
+        return False
 
     def place(self, kind: DataKind) -> str:
         """See `DataSource`."""

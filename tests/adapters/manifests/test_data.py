@@ -11,7 +11,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.adapters.manifests.data import LocalData
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
-from nodeagent.model.data import DataKind
+from nodeagent.model.data import DataKey, DataKind
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from tests.adapters.manifests.telling import in_place, remove_and_add, replace, sed, vim
@@ -235,6 +235,9 @@ async def test_a_claim_is_bound_as_soon_as_its_volume_is_there(tmp_path: Path) -
         assert claim is not None
         assert claim.volume == "pv0"
         assert found.data.follow(pod) != before
+        assert found.data.uses(DataKey(DataKind.VOLUME, "", "pv0"))
+        assert found.data.uses(DataKey(DataKind.CLAIM, "default", "disk"))
+        assert not found.data.uses(DataKey(DataKind.VOLUME, "", "pv1"))
         replace(found.volumes / "volume.yaml", VOLUME.replace("/disk", "/other"))
         await found.until(lambda: len(found.rung) == 3)
 
