@@ -82,7 +82,13 @@ async def _build(
     await engine.load()
     reloader = Reloader(given, reread=reread, apply=engine.reload, threads=threads)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
-    shutdown = node_shutdown(settings, engine.workers, engine.journal, stop=stop.set)
+    shutdown = node_shutdown(
+        settings,
+        engine.workers,
+        engine.journal,
+        stop=stop.set,
+        trouble=engine.keeper.trouble,
+    )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shutdown.terminate)
     last = {"reload": reloader.run, "shutdown": shutdown.run}
     return components | engine.components() | last

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -65,6 +66,9 @@ from nodeagent.server.local import LocalApi
 from nodeagent.server.view import View
 from nodeagent.settings import Settings, node_version
 from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, log_rotation, pull_bucket
+
+if TYPE_CHECKING:
+    from nodeagent.cluster import Cluster  # a node alone imports none of it
 
 
 class Assembly:
@@ -142,6 +146,7 @@ class Assembly:
         )
         self._tools = self._make_tools()
         self.sources: Sources | None = None
+        self.cluster = self._cluster()
         self._problems: tuple[Problem, ...] = ()
 
         self.drain = Drain(
@@ -195,6 +200,30 @@ class Assembly:
             forget_probes=self.probing.forget,
         )
 
+    def _cluster(self) -> "Cluster | None":
+        """The membership of a cluster, where the settings name one."""
+        self.node_view = NodeView(self.keeper, self.clock, software_of(self._host))
+        if self._settings.cluster is None:
+            return None
+        from nodeagent.cluster import Cluster, Parts  # late: a node alone needs none of it
+
+        return Cluster(
+            self._settings,
+            self._threads,
+            Parts(
+                keeper=self.keeper,
+                runtime=self._cri.runtime,
+                journal=self.journal,
+                publisher=self.publisher,
+                workers=self.workers,
+                state=self.state,
+                clock=self.clock,
+                ready=self._ready,
+                view=self.node_view,
+                images=self.image_gc.images,
+            ),
+        )
+
     async def load(self) -> None:
         """Take up what an earlier run left on disk."""
         await self.journal.load()
@@ -207,9 +236,13 @@ class Assembly:
         self.workers.on_forgotten = self._forgotten
         previous = [m.pod for m in records if m.ending is None and not m.pod.deleting]
         self.sources = Sources(
-            pod_sources(self._settings, self._threads, self._watcher, previous),
+            {
+                **pod_sources(self._settings, self._threads, self._watcher, previous),
+                **(self.cluster.source(records) if self.cluster else {}),
+            },
             on_change=self._take_wishes,
             previous=previous,
+            refuse=self.cluster.refuse if self.cluster else lambda _: "",
         )
 
     def components(self) -> dict[str, Component]:
@@ -239,6 +272,7 @@ class Assembly:
             "observer": self.observer.run,
             "workers": self.workers.run,
             "data": self.data.run,
+            **(self.cluster.components() if self.cluster else {}),
             "sources": self.sources.run,
             "startup": startup.run,
             "api": api.run,
@@ -270,7 +304,7 @@ class Assembly:
             list_pods=self.publisher.pods,
             problems=self._all_problems,
             events=self.journal.events,
-            node=NodeView(self.keeper, self.clock, software_of(self._host)).node,
+            node=self.node_view.node,
             memory=self.workers.memory,
             figures=self.metering.figures(),
         )
@@ -341,6 +375,8 @@ class Assembly:
         self.probing.forget(memory.pod.uid)
         self.data.forget(memory.pod.uid)
         self.publisher.forget(memory.pod.uid)
+        if self.cluster is not None:
+            self.cluster.forgotten()
 
     def _worker_tools(self) -> WorkerTools:
         return WorkerTools(

@@ -289,7 +289,12 @@ def with_endpoint(settings: Settings, endpoint: str) -> Settings:
 
 
 def node_shutdown(
-    settings: Settings, workers: Workers, recorder: Recorder, *, stop: Callable[[], None]
+    settings: Settings,
+    workers: Workers,
+    recorder: Recorder,
+    *,
+    stop: Callable[[], None],
+    trouble: Callable[[str, str], None],
 ) -> Shutdown:
     """Who ends the pods when the machine goes down; `stop` ends the agent."""
     return Shutdown(
@@ -300,6 +305,7 @@ def node_shutdown(
         node=settings.node.name,
         stop=stop,
         more_time=Notifier().more_time,
+        trouble=trouble,
     )
 
 

@@ -35,7 +35,6 @@ class NodeReading(msgspec.Struct, frozen=True, kw_only=True):
     info: RuntimeInfo
     health: RuntimeHealth
     images: tuple[SeenImage, ...] = ()  # those to show, see `biggest_images`
-    volumes_in_use: tuple[str, ...] = ()
     port: int = 0  # of the server, 0 if it listens nowhere
     features: tuple[str, ...] = ()  # declared: what the control plane may count on
     addresses: bool = True  # False where a cloud provider sets them
@@ -76,7 +75,7 @@ def node_status(reading: NodeReading, *, before: v1.NodeStatus | None, now: floa
         daemonEndpoints=_endpoints(reading.port),
         nodeInfo=_system(reading),
         images=[_image(one) for one in reading.images] or None,
-        volumesInUse=list(reading.volumes_in_use) or None,
+        volumesInUse=sorted(facts.volumes_in_use) or None,
         runtimeHandlers=_handlers(info) or None,
         features=v1.NodeFeatures(supplementalGroupsPolicy=info.supplemental_groups_policy),
         declaredFeatures=sorted(reading.features) or None,

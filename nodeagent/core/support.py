@@ -200,13 +200,17 @@ KUBELET_CONFIGURATION: Final = Support(
         "allowedUnsafeSysctls cgroupDriver cgroupRoot clusterDNS clusterDomain"
         " containerLogMaxFiles containerLogMaxSize containerLogMonitorInterval"
         " containerRuntimeEndpoint cpuCFSQuota cpuCFSQuotaPeriod crashLoopBackOff"
-        " enforceNodeAllocatable evictionHard httpCheckFrequency imageGCHighThresholdPercent"
+        " enableControllerAttachDetach enforceNodeAllocatable eventBurst eventRecordQPS"
+        " evictionHard featureGates httpCheckFrequency imageGCHighThresholdPercent"
         " imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge"
-        " imagePullCredentialsVerificationPolicy imageServiceEndpoint kubeReserved logging"
+        " imagePullCredentialsVerificationPolicy imageServiceEndpoint kubeAPIBurst kubeAPIQPS"
+        " kubeReserved logging"
         " maxOpenFiles maxParallelImagePulls maxPods memorySwap mergeDefaultEvictionSettings"
+        " nodeLeaseDurationSeconds nodeStatusMaxImages nodeStatusReportFrequency"
+        " nodeStatusUpdateFrequency"
         " oomScoreAdj podLogsDir podPidsLimit podsPerCore preloadedImagesVerificationAllowlist"
-        " protectKernelDefaults registerWithTaints registryBurst registryPullQPS resolvConf"
-        " runtimeRequestTimeout seccompDefault shutdownGracePeriod"
+        " protectKernelDefaults providerID registerNode registerWithTaints registryBurst"
+        " registryPullQPS resolvConf runtimeRequestTimeout seccompDefault shutdownGracePeriod"
         " shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill"
         " staticPodPath staticPodURL staticPodURLHeader systemReserved userNamespaces".split()
     ),
@@ -216,7 +220,6 @@ KUBELET_CONFIGURATION: Final = Support(
         "serializeImagePulls": "up to maxParallelImagePulls, else 4, images are pulled at once",
         "failCgroupV1": "cgroup v1 is supported",
         "failSwapOn": "swap is limited to pods by memorySwap; `nodeagent doctor` tells of it",
-        "featureGates": "names and locked values are checked; no gate switches anything",
         "cgroupsPerQOS": "pods always have cgroups",
         "containerLogMaxWorkers": "rotation takes no worker",
         "localStorageCapacityIsolation": _NO_EVICTION,
@@ -232,10 +235,8 @@ KUBELET_CONFIGURATION: Final = Support(
             _NO_SERVER,
         ),
         **dict.fromkeys(
-            "configMapAndSecretChangeDetectionStrategy contentType enableControllerAttachDetach"
-            " eventBurst eventRecordQPS kubeAPIBurst kubeAPIQPS nodeLeaseDurationSeconds"
-            " nodeStatusMaxImages nodeStatusReportFrequency nodeStatusUpdateFrequency podCIDR"
-            " providerID registerNode rotateCertificates".split(),
+            "configMapAndSecretChangeDetectionStrategy contentType podCIDR"
+            " rotateCertificates".split(),
             _NO_CLUSTER,
         ),
         **dict.fromkeys(
@@ -262,6 +263,7 @@ KUBELET_CONFIGURATION: Final = Support(
     notes={
         "cgroupDriver": "the runtime's own answer wins",
         "enforceNodeAllocatable": "`pods` or not; the words for other cgroups do nothing",
+        "featureGates": "PreventStaticPodAPIReferences and what a node declares; others nothing",
         "evictionHard": "counts for what is allocatable; nothing is evicted yet",
         "logging": "format and verbosity",
         "registerWithTaints": "NoExecute taints count at admission of pods that are not static",

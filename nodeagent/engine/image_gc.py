@@ -14,6 +14,7 @@ from nodeagent.logs import get_logger
 from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import PodUid
 from nodeagent.model.image_gc import GcPlan, ImageReport, Space
+from nodeagent.model.observed import SeenImage
 
 log = get_logger()
 
@@ -59,6 +60,10 @@ class ImageGc:
             else:
                 self._failures = 0
             await asyncio.sleep(PERIOD)
+
+    def images(self) -> tuple[SeenImage, ...]:
+        """The images as last looked at."""
+        return tuple(known.image for known in self._known.values())
 
     async def report(self, *, everything: bool = False) -> ImageReport:
         """The images, and what `collect` would remove now; changes nothing."""

@@ -130,6 +130,7 @@ class NodeReport:
         keeper = self._tools.keeper
         told = (
             keeper.facts.pressure,
+            keeper.facts.volumes_in_use,
             tuple(keeper.facts.troubles.items()),
             keeper.health,
         )

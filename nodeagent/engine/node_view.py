@@ -15,14 +15,9 @@ class NodeView:
     `more` adds to a reading what the keeper does not know: images, volumes in use, the port.
     """
 
-    def __init__(
-        self,
-        keeper: NodeKeeper,
-        clock: Clock,
-        software: Software,
-        more: Callable[[NodeReading], NodeReading] = lambda reading: reading,
-    ) -> None:
-        self._keeper, self._clock, self._software, self._more = keeper, clock, software, more
+    def __init__(self, keeper: NodeKeeper, clock: Clock, software: Software) -> None:
+        self._keeper, self._clock, self._software = keeper, clock, software
+        self.more: Callable[[NodeReading], NodeReading] = lambda reading: reading
         self._since = clock.now()
         self._reading: NodeReading | None = None
         self._shown: v1.Node | None = None
@@ -33,7 +28,7 @@ class NodeView:
         reading = NodeReading(
             facts=keeper.facts, software=self._software, info=keeper.info, health=keeper.health
         )
-        return self._more(reading)
+        return self.more(reading)
 
     def node(self) -> v1.Node:
         """The Node; made anew only where facts, runtime or its health are others than before."""

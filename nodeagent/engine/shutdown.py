@@ -66,9 +66,11 @@ class Shutdown:
         node: str,
         stop: Callable[[], None],
         more_time: Callable[[float], object] = lambda _: None,
+        trouble: Callable[[str, str], None] = lambda who, text: None,
     ) -> None:
         self._power, self._pods, self._groups = power, pods, groups
         self._recorder, self._node, self._stop = recorder, node, stop
+        self._trouble = trouble  # why the node is not ready
         self._more_time = more_time  # asks the service manager for so many seconds
         self._told_to_end = asyncio.Event()
         self._going: asyncio.Task[None] | None = None
@@ -112,6 +114,7 @@ class Shutdown:
         if self._going is not None and not self._going.done():
             return
         self._pods.refuses_all = True
+        self._trouble("shutdown", "node is shutting down")
         self._tell("Shutdown manager detected shutdown event")
         self._going = group.create_task(self._go_down(), name="shutdown")
 
@@ -120,6 +123,7 @@ class Shutdown:
             self._going.cancel()
             self._going = None
         self._pods.refuses_all = False
+        self._trouble("shutdown", "")
         self._tell("Shutdown manager detected shutdown cancellation")
 
     async def _go_down(self) -> None:

@@ -22,7 +22,8 @@ class Sources:
     `previous` are the pods of the agent's last run. Until a source has told its first update, its
     pods of then stand for it, so that no pod ends because a source is slow. `all_seen` is set
     once every source has told one; where there is no source, by `run`. The first call of
-    `on_change` comes no later than that, even if nothing is wanted.
+    `on_change` comes no later than that, even if nothing is wanted. A pod that `refuse` has
+    something against is a problem and is not wanted.
     """
 
     def __init__(
@@ -31,8 +32,9 @@ class Sources:
         *,
         on_change: OnChange,
         previous: Iterable[DesiredPod] = (),
+        refuse: Callable[[DesiredPod], str] = lambda _: "",
     ) -> None:
-        self._sources = dict(sources)
+        self._sources, self._refuse = dict(sources), refuse
         self._on_change = on_change
         self._desired = {pod.uid: pod for pod in previous}
         self._updates = {
@@ -60,12 +62,28 @@ class Sources:
 
     async def _follow(self, name: Source, updates: AsyncIterator[SourceUpdate]) -> None:
         async for update in updates:
-            self._updates[name] = update
+            self._updates[name] = self._sifted(update)
             self._join()
             self._unseen.discard(name)
             if not self._unseen:
                 self.all_seen.set()
         raise SourceEnded(name)
+
+    def _sifted(self, update: SourceUpdate) -> SourceUpdate:
+        """The update without the pods that are not to run here."""
+        against = {pod.uid: text for pod in update.pods if (text := self._refuse(pod))}
+        if not against:
+            return update
+        problems = [
+            Problem(origin=pod.origin, message=against[pod.uid], pod=pod.key)
+            for pod in update.pods
+            if pod.uid in against
+        ]
+        return SourceUpdate(
+            source=update.source,
+            pods=tuple(pod for pod in update.pods if pod.uid not in against),
+            problems=(*update.problems, *problems),
+        )
 
     def _join(self) -> None:
         merged = merge(self._updates.values(), self._desired)

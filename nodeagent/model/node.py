@@ -37,6 +37,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     selinux: bool = False
     throttle_paths: tuple[str, ...] = ()  # /sys/devices/system/cpu/cpu*/thermal_throttle
     pressure: Pressure = Pressure()
+    volumes_in_use: tuple[str, ...] = ()  # unique names; the control plane must not detach them
     troubles: dict[str, str] = {}  # why the node is not ready beside its runtime, by who says so
 
 

@@ -78,8 +78,7 @@ def test_the_configuration_table_is_true() -> None:
     listeners = {"address", "port", "readOnlyPort", "enableServer", "healthzPort"}
     listeners |= {"healthzBindAddress"}
     assert not re.search(r"settings\.listeners\b", code), "ports are opened: change the table"
-    read -= listeners | {"registerNode", "featureGates"}  # kept for [join] and gates to come
-    assert not re.search(r"\bsettings\.(?:registers|gate\()", code)
+    read -= listeners
     assert set(KUBELET_CONFIGURATION.honoured) == read
 
 
@@ -102,6 +101,7 @@ FOREIGN = {
     "deletionGracePeriodSeconds",
     "resourceVersion",
     "ownerReferences",
+    "resourceClaims",
     "managedFields",
     "ephemeralContainers",
     "mode",

@@ -120,7 +120,8 @@ def test_the_biggest_images_are_listed_with_five_names_each() -> None:
     many = SeenImage(ref=ImageRef("b"), digests=("d",), tags=tuple("123456"), size_bytes=9)
     assert biggest_images([small, many], most=1) == (many,)
     assert biggest_images([small, many], most=-1) == (many, small)
-    shown = msgspec.structs.replace(reading(), images=(many,), port=10250, volumes_in_use=("v",))
+    facts = msgspec.structs.replace(FACTS, volumes_in_use=("v",))
+    shown = msgspec.structs.replace(reading(facts=facts), images=(many,), port=10250)
     status = node_status(shown, before=None, now=1.0)
     [image] = status.images or []
     assert (image.names, image.sizeBytes) == (["d", "1", "2", "3", "4"], 9)

@@ -4,8 +4,8 @@ import asyncio
 import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
+import msgspec
 import pytest
 
 from nodeagent.core.node_object import NodeReading, Software
@@ -38,7 +38,6 @@ class Member:
         self.recorder, self.runtime = FakeRecorder(), FakeRuntime(clock.now)
         self.keeper = NodeKeeper(runtime=self.runtime, facts=FACTS, on_change=lambda: None)
         self.keeper.health = WELL
-        self.images: tuple[Any, ...] = ()
         wish = NodeWish(
             name="n1", labels={"kubernetes.io/os": "linux"}, annotations={ATTACHED: "true"}
         )
@@ -64,7 +63,6 @@ class Member:
             software=Software(kubelet_version="v1"),
             info=keeper.info,
             health=keeper.health,
-            volumes_in_use=self.images,
         )
 
     def node(self) -> Document | None:
@@ -116,6 +114,11 @@ async def test_a_turn_of_health_or_pressure_is_told_at_once() -> None:
         member.keeper.press(Pressure(disk=True))
         await asyncio.sleep(0.1)
         assert member.condition("DiskPressure") == "True"
+        facts = msgspec.structs.replace(member.keeper.facts, volumes_in_use=("csi/v",))
+        member.keeper.learn(facts)
+        await asyncio.sleep(0.1)
+        node = member.node()
+        assert node is not None and node["status"]["volumesInUse"] == ["csi/v"]
         member.keeper.trouble("shutdown", "node is shutting down")
         await asyncio.sleep(0.1)
         assert member.condition("Ready") == "False"
@@ -125,10 +128,11 @@ async def test_a_turn_of_health_or_pressure_is_told_at_once() -> None:
 async def test_what_can_wait_is_told_with_the_next_look() -> None:
     async with reporting() as member:
         await asyncio.sleep(1)
-        member.images = ("csi/volume",)
+        more = {**FACTS.capacity, "memory": 1 << 34}
+        member.keeper.facts = msgspec.structs.replace(FACTS, capacity=more)
         await asyncio.sleep(11)
         node = member.node()
-        assert node is not None and node["status"]["volumesInUse"] == ["csi/volume"]
+        assert node is not None and node["status"]["capacity"]["memory"] == "16Gi"
         assert member.writes() == ["create", "patch"]
 
 

@@ -1,0 +1,210 @@
+"""Builds what makes the node a member of a cluster: a piece of `app.py`, for joined nodes only."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from lightkube.models import core_v1 as v1
+
+from nodeagent import __version__
+from nodeagent.adapters.kube.client import KubeClient, Rate
+from nodeagent.adapters.kube.kubeconfig import load_kubeconfig
+from nodeagent.aio.supervise import Component
+from nodeagent.aio.threads import Threads
+from nodeagent.core.node_object import NodeReading, biggest_images
+from nodeagent.core.node_patch import ATTACHED, PROVIDED_IP, NodeWish
+from nodeagent.core.static_refs import forbidden_reference
+from nodeagent.engine.api_pods import ApiPods
+from nodeagent.engine.events_api import ApiEvents
+from nodeagent.engine.journal import Journal
+from nodeagent.engine.lease import LeaseKeeper
+from nodeagent.engine.mirror import Mirrors
+from nodeagent.engine.node import NodeKeeper
+from nodeagent.engine.node_report import NodeReport, ReportRules, ReportTools
+from nodeagent.engine.node_view import NodeView
+from nodeagent.engine.own_pods import OwnPods
+from nodeagent.engine.ports import Clock, ManifestSource, Runtime
+from nodeagent.engine.publish import Publisher
+from nodeagent.engine.report import StatusReport
+from nodeagent.engine.state import NodeState
+from nodeagent.engine.workers import Workers
+from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.model.ids import PodUid
+from nodeagent.model.memory import PodMemory
+from nodeagent.model.observed import SeenImage
+from nodeagent.settings import Settings
+
+DECLARED = (  # features whose gates a node declares (KEP-5328)
+    "ExtendWebSocketsToKubelet",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+    "UserNamespacesHostNetworkSupport",
+)
+UNINITIALIZED = v1.Taint(
+    key="node.cloudprovider.kubernetes.io/uninitialized", value="true", effect="NoSchedule"
+)
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the node a membership works on."""
+
+    keeper: NodeKeeper
+    runtime: Runtime
+    journal: Journal
+    publisher: Publisher
+    workers: Workers
+    state: NodeState
+    clock: Clock
+    ready: asyncio.Event
+    view: NodeView
+    images: Callable[[], Iterable[SeenImage]]
+
+
+class Cluster:
+    """A membership. SettingsError where the kubeconfig cannot be used."""
+
+    def __init__(self, settings: Settings, threads: Threads, parts: Parts) -> None:
+        assert settings.cluster is not None
+        kubelet = settings.kubelet
+        self._settings, self._parts = settings, parts
+        self.client = KubeClient(
+            load_kubeconfig(settings.cluster.kubeconfig),
+            threads=threads,
+            rate=Rate(qps=kubelet.kube_api_qps, burst=kubelet.kube_api_burst),
+            agent=f"nodeagent/{__version__}",
+        )
+        self.own = OwnPods(self.client, node=settings.node.name)
+        self._join(parts)
+
+    def source(self, records: Iterable[PodMemory]) -> Mapping[Source, ManifestSource]:
+        """The API as a source of pods; `records` are those of the agent's last run."""
+        known = tuple(records)
+        pods = ApiPods(
+            self.own,
+            previous=[m.pod for m in known if _is_wanted(m)],
+            ended=[m.pod for m in known if not _is_wanted(m)],
+            connected=lambda: self.client.connected,
+            clock=self._parts.clock,
+        )
+        return {Source.API: pods}
+
+    def refuse(self, pod: DesiredPod) -> str:
+        """Why the node does not run this pod of a manifest, "" where it does."""
+        if not self._settings.gate("PreventStaticPodAPIReferences"):
+            return ""
+        return forbidden_reference(pod)
+
+    def _join(self, parts: Parts) -> None:
+        """Make what tells the API of the node and its pods."""
+        settings, kubelet = self._settings, self._settings.kubelet
+        name = settings.node.name
+        self.events = ApiEvents(
+            api=self.client,
+            clock=parts.clock,
+            node=name,
+            rate=kubelet.event_record_qps,
+            burst=kubelet.event_burst,
+        )
+        parts.journal.listen(self.events.take)
+        self.report = StatusReport(
+            api=self.client,
+            own=self.own,
+            publisher=parts.publisher,
+            memory=parts.workers.memory,
+            clock=parts.clock,
+        )
+        self.node = NodeReport(
+            ReportTools(
+                api=self.client,
+                keeper=parts.keeper,
+                runtime=parts.runtime,
+                recorder=parts.journal,
+                clock=parts.clock,
+                reading=parts.view.reading,
+            ),
+            ReportRules(
+                wish=node_wish(settings, parts.keeper.facts.labels),
+                registers=settings.registers,
+                update_period=kubelet.node_status_update_frequency,
+                report_period=kubelet.node_status_report_frequency,
+            ),
+            on_change=lambda: self.mirrors.look_again(),
+        )
+        self.lease = LeaseKeeper(
+            api=self.client,
+            clock=parts.clock,
+            name=name,
+            seconds=kubelet.node_lease_duration_seconds,
+            node=lambda: self.node.node,
+        )
+        self.mirrors = Mirrors(
+            api=self.client,
+            own=self.own,
+            wanted=parts.state.all_desired,
+            memories=parts.workers.memories,
+            node=lambda: self.node.node,
+            ready=parts.ready,
+        )
+        parts.view.more = self._reading
+        parts.state.listen(wish=self._hear_wish, sight=lambda _: None)
+
+    def _hear_wish(self, uid: PodUid) -> None:
+        self.mirrors.look_again()
+
+    def forgotten(self) -> None:
+        """A pod has ended and is known no more: its copy may go."""
+        self.mirrors.look_again()
+
+    def _reading(self, basis: NodeReading) -> NodeReading:
+        """What the Node's status has beyond what the keeper knows."""
+        settings, kubelet = self._settings, self._settings.kubelet
+        images = biggest_images(self._parts.images(), most=kubelet.node_status_max_images)
+        declared = DECLARED if settings.gate("NodeDeclaredFeatures") else ()
+        return msgspec.structs.replace(
+            basis,
+            images=images,
+            port=kubelet.port if kubelet.enable_server else 0,
+            features=tuple(one for one in declared if settings.gate(one)),
+            addresses=settings.node.cloud_provider != "external" or bool(settings.node.ips),
+        )
+
+    def components(self) -> dict[str, Component]:
+        """What runs, in the order of its start."""
+        return {
+            "api client": self.client.run,
+            "own pods": self.own.run,
+            "node report": self.node.run,
+            "lease": self.lease.run,
+            "status report": self.report.run,
+            "mirrors": self.mirrors.run,
+            "api events": self.events.run,
+        }
+
+
+def node_wish(settings: Settings, labels: Mapping[str, str]) -> NodeWish:
+    """What the Node is registered with, and kept at.
+
+    Source: "Nodes" page, self-registration.
+    """
+    external = settings.node.cloud_provider == "external"
+    annotations = {}
+    if settings.kubelet.enable_controller_attach_detach:
+        annotations[ATTACHED] = "true"
+    if external and settings.node.ips:
+        annotations[PROVIDED_IP] = ",".join(settings.node.ips)
+    taints = [
+        v1.Taint(key=t.key, value=t.value or None, effect=t.effect.value)
+        for t in settings.kubelet.register_with_taints
+    ]
+    return NodeWish(
+        name=settings.node.name,
+        labels=labels,
+        annotations=annotations,
+        taints=(*taints, UNINITIALIZED) if external else tuple(taints),
+        provider_id=settings.kubelet.provider_id,
+    )
+
+
+def _is_wanted(memory: PodMemory) -> bool:
+    return memory.ending is None and not memory.pod.deleting
