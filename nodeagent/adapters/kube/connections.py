@@ -129,7 +129,8 @@ class Connections:
         dialing = self._dialing = loop.create_future()
         outcome: AgentError | None = None
         try:
-            self._open.append(await self._connect())
+            made = await self._connect()
+            self._open.append(made)  # the list is another than before: whoever came replaced it
             self._told_back()
         except AgentError as error:
             self._failed = (loop.time(), error)
