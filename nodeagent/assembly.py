@@ -61,10 +61,8 @@ from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.node import PodDirs
-from nodeagent.server.deeds import Deeds
-from nodeagent.server.local import LocalApi
-from nodeagent.server.view import View
-from nodeagent.settings import Settings, node_version
+from nodeagent.serving import Inside, heart, local_api, node_ports
+from nodeagent.settings import Settings
 from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, log_rotation, pull_bucket
 
 if TYPE_CHECKING:
@@ -96,6 +94,7 @@ class Assembly:
             audit_period=settings.agent.audit_period,
         )
         self._ready = asyncio.Event()
+        self.heart = heart(settings, self.observer)
         self.workers = Workers(
             state=self.state, executor_tools=lambda: self._tools, ready=self._ready
         )
@@ -263,7 +262,7 @@ class Assembly:
             roots=roots,
             ready=self._ready,
         )
-        api = self._api()
+        inside = self._inside()
         return {
             "journal": self.journal.run,
             "pulls": self.pulls.run,
@@ -275,9 +274,10 @@ class Assembly:
             **(self.cluster.components() if self.cluster else {}),
             "sources": self.sources.run,
             "startup": startup.run,
-            "api": api.run,
+            "api": local_api(inside).run,
             "drain": self.drain.run,
-            "service": Service(Notifier(), self.workers).run,
+            **node_ports(inside),
+            "service": Service(Notifier(), self.workers, self.heart.beats).run,
             "log rotation": self.log_rotation.run,
             **self._upkeep().components(),
             "image gc": self.image_gc.run,
@@ -295,22 +295,28 @@ class Assembly:
             ready=self._ready,
         )
 
-    def _api(self) -> LocalApi:
-        view = View(
-            node_name=self._settings.node.name,
-            version=node_version(),
-            logs_dir=self._settings.paths.pod_logs,
-            now=self.clock.now,
-            list_pods=self.publisher.pods,
-            problems=self._all_problems,
-            events=self.journal.events,
-            node=self.node_view.node,
-            memory=self.workers.memory,
-            figures=self.metering.figures(),
+    def _inside(self) -> Inside:
+        foresight = Foresight(
+            images=self._cri.images, present=self._present, kind=self._careful.kind
         )
-        api = LocalApi(view, path=self._settings.paths.socket, deeds=self._deeds())
-        self.publisher.listen(lambda _: api.notify())
-        return api
+        return Inside(
+            settings=lambda: self._settings,
+            cri=self._cri,
+            state=self.state,
+            clock=self.clock,
+            publisher=self.publisher,
+            workers=self.workers,
+            drain=self.drain,
+            journal=self.journal,
+            heart=self.heart,
+            figures=self.metering.figures(),
+            node=self.node_view.node,
+            problems=self._all_problems,
+            foresee=foresight.foresee,
+            images=image_deeds(self.image_gc),
+            api=self.cluster.client if self.cluster else None,
+            in_api=self.cluster.own.get if self.cluster else lambda key: None,
+        )
 
     def reload(self, settings: Settings) -> None:
         """Use what `core.reload` says can be used at once."""
@@ -327,22 +333,6 @@ class Assembly:
         self.log_rotation.use(log_rules(settings))
         self.probing.use(probe_rules(settings))
         self.workers.ring_all()
-
-    def _deeds(self) -> Deeds:
-        foresight = Foresight(
-            images=self._cri.images, present=self._present, kind=self._careful.kind
-        )
-        return Deeds(
-            foresee=foresight.foresee,
-            restart=lambda uid, container: self.workers.restart(uid, container, self.clock.now()),
-            drain=self.drain.begin,
-            undrain=self.drain.undo,
-            drain_state=self.drain.state,
-            open_exec=lambda wish: self._cri.containers.open_exec(
-                wish.container, wish.command, stdin=wish.stdin, tty=wish.tty
-            ),
-            images=image_deeds(self.image_gc),
-        )
 
     def _present(self) -> Present:
         return Present(

@@ -23,10 +23,11 @@ class LogLine(msgspec.Struct, frozen=True):
 
 
 class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a log to show. `since_ns`: Unix nanoseconds, 0 for all of it."""
+    """What of a log to show. `since_ns`: Unix nanoseconds, 0 for all; `stream`: b"" for both."""
 
     since_ns: int = 0
     timestamps: bool = False
+    stream: bytes = b""
 
 
 class _Docker(msgspec.Struct, frozen=True):
@@ -118,6 +119,8 @@ class LogText:
                 if time_ns(line.time) < self._show.since_ns:
                     continue
                 self._reached = True
+            if self._show.stream and line.stream != self._show.stream:
+                continue
             stamp = (
                 fixed_time(line.time) + b" " if self._show.timestamps and self._at_start else b""
             )

@@ -188,7 +188,7 @@ def _refused(
         yield from _refused(part, (*path, name))
 
 
-_NO_SERVER: Final = "the agent opens no port, only its own socket"
+_NO_METRICS: Final = "metrics are those of the agent itself"
 _NO_CLUSTER: Final = "there is no cluster to join yet"
 _NO_EVICTION: Final = "nothing is evicted for want of resources yet"
 _NO_PINNING: Final = "CPUs, memory and devices are not pinned to containers"
@@ -197,7 +197,8 @@ _OTHERS: Final = "not the agent's to do"
 
 KUBELET_CONFIGURATION: Final = Support(
     honoured=tuple(
-        "allowedUnsafeSysctls cgroupDriver cgroupRoot clusterDNS clusterDomain"
+        "address allowedUnsafeSysctls authentication authorization cgroupDriver cgroupRoot"
+        " clusterDNS clusterDomain"
         " containerLogMaxFiles containerLogMaxSize containerLogMonitorInterval"
         " containerRuntimeEndpoint cpuCFSQuota cpuCFSQuotaPeriod crashLoopBackOff"
         " enableControllerAttachDetach enforceNodeAllocatable eventBurst eventRecordQPS"
@@ -212,27 +213,26 @@ KUBELET_CONFIGURATION: Final = Support(
         " protectKernelDefaults providerID registerNode registerWithTaints registryBurst"
         " registryPullQPS resolvConf runtimeRequestTimeout seccompDefault shutdownGracePeriod"
         " shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill"
-        " staticPodPath staticPodURL staticPodURLHeader systemReserved userNamespaces".split()
+        " staticPodPath staticPodURL staticPodURLHeader systemReserved userNamespaces"
+        " enableDebugFlagsHandler enableDebuggingHandlers enableProfilingHandler enableServer"
+        " enableSystemLogHandler enableSystemLogQuery healthzBindAddress healthzPort"
+        " port readOnlyPort serverTLSBootstrap streamingConnectionIdleTimeout syncFrequency"
+        " tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile".split()
     ),
     without_effect={
-        "syncFrequency": "pods are looked at when something changes, and once a minute",
         "fileCheckFrequency": "files are watched; `auditPeriod` of our own document rescans",
         "serializeImagePulls": "up to maxParallelImagePulls, else 4, images are pulled at once",
         "failCgroupV1": "cgroup v1 is supported",
         "failSwapOn": "swap is limited to pods by memorySwap; `nodeagent doctor` tells of it",
+        "enableContentionProfiling": "there is nothing of the kind in Python",
         "cgroupsPerQOS": "pods always have cgroups",
         "containerLogMaxWorkers": "rotation takes no worker",
         "localStorageCapacityIsolation": _NO_EVICTION,
         "systemReservedCgroup": "reservations limit pods, not the system's own cgroups",
         "kubeReservedCgroup": "reservations limit pods, not the system's own cgroups",
         **dict.fromkeys(
-            "address authentication authorization enableContentionProfiling"
-            " enableDebugFlagsHandler enableDebuggingHandlers enableProfilingHandler enableServer"
-            " enableSystemLogHandler enableSystemLogQuery healthzBindAddress healthzPort port"
-            " readOnlyPort serverTLSBootstrap showHiddenMetricsForVersion"
-            " streamingConnectionIdleTimeout tlsCertFile tlsCipherSuites tlsMinVersion"
-            " tlsPrivateKeyFile volumeStatsAggPeriod".split(),
-            _NO_SERVER,
+            "showHiddenMetricsForVersion volumeStatsAggPeriod".split(),
+            _NO_METRICS,
         ),
         **dict.fromkeys(
             "configMapAndSecretChangeDetectionStrategy contentType podCIDR"
@@ -263,9 +263,11 @@ KUBELET_CONFIGURATION: Final = Support(
     notes={
         "cgroupDriver": "the runtime's own answer wins",
         "enforceNodeAllocatable": "`pods` or not; the words for other cgroups do nothing",
-        "featureGates": "PreventStaticPodAPIReferences and what a node declares; others nothing",
         "evictionHard": "counts for what is allocatable; nothing is evicted yet",
+        "featureGates": "PreventStaticPodAPIReferences, the node's port, what a node declares",
         "logging": "format and verbosity",
+        "port": "standalone only where asked for; so are the other ports",
+        "syncFrequency": "only /healthz asks for it: a turn may take twice as long",
         "registerWithTaints": "NoExecute taints count at admission of pods that are not static",
         "staticPodPath": "/etc/kubernetes/manifests where nothing else gives pods",
     },

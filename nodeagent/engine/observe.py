@@ -59,8 +59,8 @@ class Observer:
         self._looking: set[PodUid] = set()
         self._group: asyncio.TaskGroup | None = None
         self._audit_bell = Bell()
-        self._has_events = True
-        self._polls_quiet = 0
+        self._has_events, self._polls_quiet = True, 0
+        self.turned_at = 0.0  # by the loop's clock: when the audit last began a turn
         self.first_look = asyncio.Event()
         self.missed_events = 0
         self.on_missed: Callable[[int], None] = lambda _: None
@@ -223,6 +223,7 @@ class Observer:
         """
         retry, is_slow_one = 0.2, False
         while True:
+            self.turned_at = asyncio.get_running_loop().time()
             try:
                 found = await self.audit()
             except (AgentError, TimeoutError) as error:
@@ -239,9 +240,8 @@ class Observer:
             is_slow_one = not await self._audit_bell.wait(at_most=self._audit_pause())
 
     def _audit_pause(self) -> float:
-        if self._has_events:
-            return self._audit_period
-        return min(POLL_FASTEST * 1.5**self._polls_quiet, POLL_SLOWEST)
+        fast = min(POLL_FASTEST * 1.5**self._polls_quiet, POLL_SLOWEST)
+        return self._audit_period if self._has_events else fast
 
     async def audit(self) -> int:
         """List everything, look at the pods whose ids or phases differ; says how many did."""

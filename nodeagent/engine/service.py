@@ -1,6 +1,7 @@
 """Tell the service manager that the agent is up, and that its loop still turns."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -35,10 +36,12 @@ class ServiceManager(Protocol):
 
 
 class Service:
-    """READY after the first full reconcile; then one sign of life after the other."""
+    """READY after the first full reconcile; then signs of life as long as it `beats`."""
 
-    def __init__(self, manager: ServiceManager, workers: Workers) -> None:
-        self._manager, self._workers = manager, workers
+    def __init__(
+        self, manager: ServiceManager, workers: Workers, beats: Callable[[], bool]
+    ) -> None:
+        self._manager, self._workers, self._beats = manager, workers, beats
 
     async def run(self) -> None:
         """For ever. The watchdog is fed from the start, for a slow start is no hang."""
@@ -61,5 +64,8 @@ class Service:
     async def _feed(self) -> None:
         period = self._manager.watchdog_period
         while period > 0:
-            self._manager.alive()
+            if self._beats():
+                self._manager.alive()
+            else:
+                log.error("work is stuck: the watchdog is not fed")
             await asyncio.sleep(period)

@@ -30,6 +30,7 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
     tail_lines: int | None = None
     limit_bytes: int | None = None
     since_ns: int = 0
+    stream: str = ""  # "stdout", "stderr", "" for both
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,7 +96,10 @@ async def read_log(
     OSError where the file cannot be read.
     """
     left = options.limit_bytes
-    text = LogText(LogFilter(since_ns=options.since_ns, timestamps=options.timestamps))
+    show = LogFilter(
+        since_ns=options.since_ns, timestamps=options.timestamps, stream=options.stream.encode()
+    )
+    text = LogText(show)
     with await threads.run(LogFile, path) as file:
         if options.tail_lines is not None:
             await threads.run(file.seek_to_last, options.tail_lines)

@@ -8,6 +8,8 @@ import msgspec
 
 from nodeagent.settings import scalars
 from nodeagent.settings.decode import bare_type, is_zero, rules_of
+from nodeagent.settings.flag_table import CONFIG_FLAGS
+from nodeagent.settings.kubelet import API_VERSION, KIND, KubeletConfiguration
 from nodeagent.settings.load import Loaded
 from nodeagent.settings.rules import Rule, ZeroIsDefault
 from nodeagent.settings.tree import Branch, Scalar, find
@@ -57,6 +59,48 @@ def places(settings: Settings) -> tuple[tuple[str, str], ...]:
         ("own containerd", "started where none answers" if settings.runtime.embedded else "no"),
         ("open ports", ", ".join(shown) or "none"),
     )
+
+
+def document(config: KubeletConfiguration) -> dict[str, Any]:
+    """The configuration in use as one document, defaults filled in; header values are masked."""
+    fields = msgspec.structs.fields(config)
+    shown = {f.encode_name: _plain(f.type, getattr(config, f.name)) for f in fields}
+    headers = {name: ["<masked>"] for name in config.static_pod_url_header}
+    masked = {"staticPodURLHeader": headers} if headers else {}
+    return {"kind": KIND, "apiVersion": API_VERSION, **shown, **masked}
+
+
+def flag_values(settings: Settings) -> dict[str, str]:
+    """Flags as they would have to be given for these settings, by name."""
+    shown = document(settings.kubelet)
+    values = {name: _as_text(_at(shown, field)) for name, field in CONFIG_FLAGS.items()}
+    cluster = settings.cluster
+    return values | {
+        "root-dir": str(settings.paths.root),
+        "cert-dir": str(settings.paths.certificates),
+        "kubeconfig": str(cluster.kubeconfig) if cluster else "",
+        "hostname-override": settings.node.name,
+        "node-ip": ",".join(settings.node.ips),
+        "socket": str(settings.paths.socket),
+        "v": str(settings.verbosity),
+    }
+
+
+def _at(shown: Mapping[str, Any], field: str) -> Any:
+    here: Any = shown
+    for part in field.split("."):
+        here = here.get(part) if isinstance(here, Mapping) else None
+    return here
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={_as_text(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ",".join(_as_text(one) for one in value)
+    return "" if value is None else str(value)
 
 
 def _rows(

@@ -128,6 +128,16 @@ class RuntimeCalls:
         )
         self.exec_sync = _unary(channel, at + "ExecSync", pb.ExecSyncRequest, pb.ExecSyncResponse)
         self.exec = _unary(channel, at + "Exec", pb.ExecRequest, pb.ExecResponse)
+        self.attach = _unary(channel, at + "Attach", pb.AttachRequest, pb.AttachResponse)
+        self.port_forward = _unary(
+            channel, at + "PortForward", pb.PortForwardRequest, pb.PortForwardResponse
+        )
+        self.checkpoint = _unary(
+            channel,
+            at + "CheckpointContainer",
+            pb.CheckpointContainerRequest,
+            pb.CheckpointContainerResponse,
+        )
         self.update_resources = _unary(
             channel,
             at + "UpdateContainerResources",

@@ -13,6 +13,7 @@ from nodeagent.adapters.cri.images import CriImages
 from nodeagent.adapters.cri.runtime import CriRuntime
 from nodeagent.adapters.cri.sandboxes import CriSandboxes
 from nodeagent.adapters.cri.sight import CriSight
+from nodeagent.adapters.cri.streams import CriStreams
 
 
 class Cri(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,7 @@ class Cri(msgspec.Struct, frozen=True, kw_only=True):
     sight: CriSight
     sandboxes: CriSandboxes
     containers: CriContainers
+    streams: CriStreams
     images: CriImages
 
 
@@ -43,6 +45,7 @@ async def open_cri(
             sight=CriSight(calls, timeout=timeout),
             sandboxes=CriSandboxes(calls, timeout=timeout),
             containers=CriContainers(calls, timeout=timeout),
+            streams=CriStreams(calls, timeout=timeout),
             images=CriImages(ImageCalls(images), timeout=timeout),
         )
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from nodeagent.adapters.cri.spdy import Data, Event, Pinged, ProtocolError, Reset, Spdy
+from nodeagent.core.spdy import Data, Event, Pinged, ProtocolError, Reset, Spdy
 from nodeagent.errors import CriError, CriUnavailable
 
 PROTOCOLS = "v4.channel.k8s.io"

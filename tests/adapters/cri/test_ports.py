@@ -17,6 +17,7 @@ def test_every_port_of_the_runtime_is_there() -> None:
         "sandboxes",
         "containers",
         "images",
+        "streams",
     }
     for port, name in (
         (ports.Runtime, "CriRuntime"),

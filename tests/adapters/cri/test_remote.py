@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from nodeagent.adapters.cri.remote import Size, Wiring, run_remote
-from nodeagent.adapters.cri.spdy import Data, Opened, Pinged, ProtocolError, Reset, Spdy
+from nodeagent.core.spdy import Data, Opened, Pinged, ProtocolError, Reset, Spdy
 from nodeagent.errors import CriError, CriUnavailable
 
 FAILED = {

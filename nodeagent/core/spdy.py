@@ -64,7 +64,7 @@ class Spdy:
         # Without the preset dictionary, which a reader only needs where the data refers to it.
         self._deflate = zlib.compressobj()
         self._next = 1
-        self._rest = b""
+        self._rest = bytearray()
 
     def open(self, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """A new stream: its id, and what to send."""
@@ -91,8 +91,8 @@ class Spdy:
             length = second & _MOST
             if len(self._rest) < _HEAD.size + length:
                 return
-            body = self._rest[_HEAD.size : _HEAD.size + length]
-            self._rest = self._rest[_HEAD.size + length :]
+            body = bytes(self._rest[_HEAD.size : _HEAD.size + length])
+            del self._rest[: _HEAD.size + length]
             flags = second >> 24
             if first >> 31:
                 yield from _controlled(first, flags, body)
