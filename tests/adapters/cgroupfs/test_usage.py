@@ -154,7 +154,7 @@ def of_kind(reading: Reading, kind: CgroupKind) -> CgroupReading:
     return next(one for one in reading.cgroups if one.cgroup.kind is kind)
 
 
-EXPECTED = {
+EXPECTED: dict[str, dict[int, object]] = {
     "cpu_ns": {1: 1234567890, 2: 1234567000},
     "user_ns": {1: 1_000_000_000, 2: 1_000_000_000},
     "throttled_ns": {1: 800_000_000, 2: 800_000_000},
