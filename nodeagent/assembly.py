@@ -75,6 +75,7 @@ class Assembly:
     def __init__(self, settings: Settings, cri: Cri, threads: Threads) -> None:
         self._settings, self._cri, self._threads = settings, cri, threads
         root = str(settings.paths.root)
+        self.cluster = _cluster(settings, threads)
         self.clock, self.state, self.publisher = WallClock(), NodeState(), Publisher()
         self._dirs = PodDirs(root=root, logs=str(settings.paths.pod_logs))
         self._files = HostPodFiles(self._dirs, threads)
@@ -145,7 +146,9 @@ class Assembly:
         )
         self._tools = self._make_tools()
         self.sources: Sources | None = None
-        self.cluster = self._cluster()
+        self.node_view = NodeView(self.keeper, self.clock, software_of(self._host))
+        if self.cluster is not None:
+            self._join(self.cluster)
         self._problems: tuple[Problem, ...] = ()
 
         self.drain = Drain(
@@ -199,16 +202,11 @@ class Assembly:
             forget_probes=self.probing.forget,
         )
 
-    def _cluster(self) -> "Cluster | None":
-        """The membership of a cluster, where the settings name one."""
-        self.node_view = NodeView(self.keeper, self.clock, software_of(self._host))
-        if self._settings.cluster is None:
-            return None
-        from nodeagent.cluster import Cluster, Parts  # late: a node alone needs none of it
+    def _join(self, cluster: "Cluster") -> None:
+        """Hand the membership what of the node it works on."""
+        from nodeagent.cluster import Parts
 
-        return Cluster(
-            self._settings,
-            self._threads,
+        cluster.join(
             Parts(
                 keeper=self.keeper,
                 runtime=self._cri.runtime,
@@ -220,7 +218,7 @@ class Assembly:
                 ready=self._ready,
                 view=self.node_view,
                 images=self.image_gc.images,
-            ),
+            )
         )
 
     async def load(self) -> None:
@@ -385,3 +383,12 @@ class Assembly:
             count_bug=self.metrics.bugs.inc,
             look_soon=self.observer.look_soon,
         )
+
+
+def _cluster(settings: Settings, threads: Threads) -> "Cluster | None":
+    """The membership that the settings ask for."""
+    if settings.cluster is None:
+        return None
+    from nodeagent.cluster import Cluster  # late: a node alone needs none of it
+
+    return Cluster(settings, threads)

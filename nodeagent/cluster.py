@@ -62,12 +62,15 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cluster:
-    """A membership. SettingsError where the kubeconfig cannot be used."""
+    """A membership. `join` before `source` and `components`.
 
-    def __init__(self, settings: Settings, threads: Threads, parts: Parts) -> None:
+    SettingsError where the kubeconfig cannot be used.
+    """
+
+    def __init__(self, settings: Settings, threads: Threads) -> None:
         assert settings.cluster is not None
         kubelet = settings.kubelet
-        self._settings, self._parts = settings, parts
+        self._settings = settings
         self.client = KubeClient(
             load_kubeconfig(settings.cluster.kubeconfig),
             threads=threads,
@@ -75,7 +78,6 @@ class Cluster:
             agent=f"nodeagent/{__version__}",
         )
         self.own = OwnPods(self.client, node=settings.node.name)
-        self._join(parts)
 
     def source(self, records: Iterable[PodMemory]) -> Mapping[Source, ManifestSource]:
         """The API as a source of pods; `records` are those of the agent's last run."""
@@ -95,10 +97,10 @@ class Cluster:
             return ""
         return forbidden_reference(pod)
 
-    def _join(self, parts: Parts) -> None:
+    def join(self, parts: Parts) -> None:
         """Make what tells the API of the node and its pods."""
         settings, kubelet = self._settings, self._settings.kubelet
-        name = settings.node.name
+        self._parts, name = parts, settings.node.name
         self.events = ApiEvents(
             api=self.client,
             clock=parts.clock,
