@@ -31,7 +31,6 @@ from nodeagent.build import (
     pod_sources,
     software_of,
     taken_up,
-    volume_registry,
 )
 from nodeagent.core.foresee import Present
 from nodeagent.core.rules import enforced_capacity, gc_rules, log_rules, probe_rules
@@ -63,6 +62,7 @@ from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.node import PodDirs
 from nodeagent.serving import Inside, heart, local_api, node_ports
 from nodeagent.settings import Settings
+from nodeagent.storage import Storage
 from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, log_rotation, pull_bucket
 
 if TYPE_CHECKING:
@@ -144,6 +144,9 @@ class Assembly:
             on_change=self._ring_pods,
             on_problems=lambda _: self._tell_problems(),
         )
+        self.storage = Storage(
+            settings, threads, self.data, watcher=self._watcher, node=lambda: self.keeper.facts
+        )
         self._tools = self._make_tools()
         self.sources: Sources | None = None
         self.node_view = NodeView(self.keeper, self.clock, software_of(self._host))
@@ -170,26 +173,20 @@ class Assembly:
     # --- building ---------------------------------------------------------------------------
 
     def _make_tools(self) -> Tools:
-        volumes = volume_registry(
-            self._settings,
-            self._threads,
-            data=self.data,
-            node=lambda: self.keeper.facts,
-        )
         configs = Configs(
             node=lambda: self.keeper.facts,
             rules=lambda: self._driver.rules,
             dirs=self._dirs,
             texts=HostReader(self._settings).texts,
             files=self._files,
-            volumes=volumes,
+            volumes=self.storage.registry,
             data=self.data,
         )
         hooks = Hooks(runtime=self._cri.containers, http=HttpHooks(), recorder=self.journal)
         return Tools(
             sandboxes=self._cri.sandboxes,
             containers=self._cri.containers,
-            volumes=volumes,
+            volumes=self.storage.registry,
             cgroups=self._driver,
             files=self._files,
             hooks=hooks,
@@ -225,6 +222,7 @@ class Assembly:
         """Take up what an earlier run left on disk."""
         await self.journal.load()
         await self.access.load()
+        await self.storage.load()
         records = await taken_up(await self._records.load_all())
         for memory in records:
             self.probing.restore(memory.pod.uid, memory.probes)
@@ -270,6 +268,7 @@ class Assembly:
             "workers": self.workers.run,
             "data": self.data.run,
             **(self.cluster.components() if self.cluster else {}),
+            **self.storage.components(),
             "sources": self.sources.run,
             "startup": startup.run,
             "api": local_api(inside).run,

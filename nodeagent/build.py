@@ -14,24 +14,9 @@ from nodeagent.adapters.containerd.config import ContainerdSettings
 from nodeagent.adapters.containerd.oci import PAUSE_IMAGE
 from nodeagent.adapters.host.facts import HostFacts
 from nodeagent.adapters.host.logind import Logind
-from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.notify import Notifier
-from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.manifests.data import LocalData
 from nodeagent.adapters.manifests.directory import DirectorySource
-from nodeagent.adapters.volumes.base import Data, Plugin
-from nodeagent.adapters.volumes.claim import ClaimVolume
-from nodeagent.adapters.volumes.config_map import ConfigMapVolume
-from nodeagent.adapters.volumes.downward import DownwardVolume
-from nodeagent.adapters.volumes.empty_dir import EmptyDir
-from nodeagent.adapters.volumes.host_path import HostPath
-from nodeagent.adapters.volumes.image import ImageVolume
-from nodeagent.adapters.volumes.local import LocalVolume
-from nodeagent.adapters.volumes.nfs import NfsVolume
-from nodeagent.adapters.volumes.projected import ProjectedVolume
-from nodeagent.adapters.volumes.registry import VolumeRegistry
-from nodeagent.adapters.volumes.secret import SecretVolume
-from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
 from nodeagent.core.node_object import Software
@@ -231,7 +216,7 @@ def local_data(
     folders = {
         paths.config_maps: (DataKind.CONFIG_MAP,),
         paths.secrets: (DataKind.SECRET,),
-        paths.volumes: (DataKind.VOLUME, DataKind.CLAIM),
+        paths.volumes: (DataKind.VOLUME, DataKind.CLAIM, DataKind.CSI_DRIVER),
     }
     return LocalData(
         {path: kinds for path, kinds in folders.items() if path is not None},
@@ -242,34 +227,6 @@ def local_data(
         bindings=paths.root / "claims.json",
         rescan=settings.agent.audit_period,
     )
-
-
-def volume_registry(
-    settings: Settings, threads: Threads, *, data: Data, node: Callable[[], NodeFacts]
-) -> VolumeRegistry:
-    """Every kind of volume there is, in the order in which they are asked."""
-    kernel, root = Kernel(), str(settings.paths.root)
-    careful = CarefulFiles(threads, kernel)
-
-    def node_memory() -> int:
-        return node().allocatable["memory"]
-
-    written = Written(kernel, careful, threads, node_memory=node_memory)
-    host_path, nfs = HostPath(careful), NfsVolume(kernel, careful, threads)
-    local = LocalVolume(kernel, careful, threads)
-    plugins: list[Plugin] = [
-        EmptyDir(kernel, careful, threads, node_memory=node_memory),
-        host_path,
-        ConfigMapVolume(data, written),
-        SecretVolume(data, written),
-        DownwardVolume(written, node=node),
-        ImageVolume(node=node),
-        ProjectedVolume(data, written, node=node, parts={}),
-        ClaimVolume(data, (host_path, local, nfs), root=root, node=node),
-        nfs,
-        local,
-    ]
-    return VolumeRegistry(root, plugins, kernel=kernel, files=careful, threads=threads)
 
 
 def containerd_settings(settings: Settings, socket: Path) -> ContainerdSettings:

@@ -122,6 +122,19 @@ class MountFailed(VolumeError):
     """mount, mkdir or a check on the host failed."""
 
 
+class DriverFailed(MountFailed):
+    """A CSI driver failed a call, or there is no such driver.
+
+    `final` says that it is surely not at work on it any more, and has done nothing.
+    """
+
+    def __init__(
+        self, *, op: str, target: str, detail: str, reason: str = "", final: bool = False
+    ) -> None:
+        super().__init__(op=op, target=target, detail=detail, reason=reason)
+        self.final = final
+
+
 class SourceMissing(VolumeError):
     """A secret, config map or claim that the volume needs is absent."""
 

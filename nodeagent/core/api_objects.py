@@ -13,12 +13,14 @@ from nodeagent.model.api import CLAIMS, CONFIG_MAPS, SECRETS, VOLUMES, ApiKind
 from nodeagent.model.data import (
     Claim,
     ConfigMap,
+    CsiDriver,
     DataKind,
     DataObject,
     PersistentVolume,
     Secret,
 )
 
+_PROTECTION: Final = "kubernetes.io/pvc-protection"  # keeps a claim while pods use it
 API_KINDS: Final[Mapping[DataKind, ApiKind[Any]]] = {
     DataKind.CONFIG_MAP: CONFIG_MAPS,
     DataKind.SECRET: SECRETS,
@@ -89,6 +91,10 @@ def _claim(one: v1.PersistentVolumeClaim) -> Claim:
         spec=spec,
         volume=(spec.volumeName or "") if bound else "",
         why="" if bound else f"it is {phase or 'Pending'}",
+        uid=meta.uid or "",
+        owner=next((one.uid for one in meta.ownerReferences or () if one.controller), ""),
+        capacity=(one.status.capacity or {}).get("storage", "") if one.status else "",
+        deleting=meta.deletionTimestamp is not None and _PROTECTION not in (meta.finalizers or ()),
     )
 
 
@@ -152,3 +158,5 @@ def kept(one: DataObject, version: str) -> Kept:
             return Kept(version=version, claim=one)
         case PersistentVolume():
             return Kept(version=version, volume=one)
+        case CsiDriver():
+            raise AssertionError("drivers are no objects that pods refer to")

@@ -6,7 +6,9 @@ from typing import Any, Final
 import msgspec
 import yaml
 from lightkube.models import core_v1 as v1
+from lightkube.models import storage_v1
 
+from nodeagent.core.csi import driver_rules
 from nodeagent.core.manifest_decode import decode, plain_type
 from nodeagent.core.manifest_yaml import (
     Finding,
@@ -22,12 +24,14 @@ from nodeagent.core.validation_objects import (
     decoded,
     validate_claim,
     validate_config_map,
+    validate_csi_driver,
     validate_secret,
     validate_volume,
 )
 from nodeagent.model.data import (
     Claim,
     ConfigMap,
+    CsiDriver,
     DataKind,
     DataObject,
     PersistentVolume,
@@ -37,6 +41,7 @@ from nodeagent.model.data import (
 from nodeagent.model.desired import Problem
 
 MAX_BYTES: Final = 4 << 20  # an object holds 1 MiB at most, which base64 and YAML make longer
+_VERSIONS: Final = {DataKind.CSI_DRIVER: "storage.k8s.io/v1"}  # of the others "v1"
 _LISTS: Final = ("List", *(f"{kind}List" for kind in DataKind))
 
 
@@ -108,9 +113,10 @@ def _build(
         has = f'is "{kind}"' if kind else "is missing"
         message = f"kind: {has}; only {' and '.join(sorted(allowed))} is read from here"
         return None, [Finding(message, *locate(root, ("kind",)))]
-    if version != "v1":
+    needed = _VERSIONS.get(DataKind(kind), "v1")
+    if version != needed:
         has = f'is "{version}"' if version else "is missing"
-        message = f"apiVersion: {has}; a {kind} needs apiVersion: v1"
+        message = f"apiVersion: {has}; a {kind} needs apiVersion: {needed}"
         return None, [Finding(message, *locate(root, ("apiVersion",)))]
     decoded_type, validate, make = _KINDS[DataKind(kind)]
     value, findings = decode(decoded_type, root)
@@ -174,6 +180,10 @@ def _volume(value: Any) -> PersistentVolume:
     )
 
 
+def _csi_driver(value: Any) -> CsiDriver:
+    return CsiDriver(name=value.metadata.name, rules=driver_rules(value.spec))
+
+
 def _namespace(value: Any) -> str:
     return value.metadata.namespace or "default"
 
@@ -185,4 +195,5 @@ _KINDS: Final[
     DataKind.SECRET: (v1.Secret, validate_secret, _secret),
     DataKind.CLAIM: (v1.PersistentVolumeClaim, validate_claim, _claim),
     DataKind.VOLUME: (v1.PersistentVolume, validate_volume, _volume),
+    DataKind.CSI_DRIVER: (storage_v1.CSIDriver, validate_csi_driver, _csi_driver),
 }

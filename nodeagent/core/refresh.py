@@ -20,10 +20,11 @@ _NONE: Final[tuple[tuple[RefreshVolumes, ...], float | None]] = ((), None)
 def shows_something(volume: v1.Volume) -> bool:
     """Whether what the volume shows can change while it is mounted.
 
-    A claim's volume may be enlarged.
+    A claim's volume may be enlarged, and a CSI driver may want to be called now and then.
     """
     kinds = (volume.configMap, volume.secret, volume.downwardAPI, volume.projected)
-    return any(kind is not None for kind in (*kinds, volume.persistentVolumeClaim))
+    claims = (volume.persistentVolumeClaim, volume.csi)
+    return any(kind is not None for kind in (*kinds, *claims))
 
 
 def volume_stamp(pod: DesiredPod, version: str) -> str:

@@ -136,11 +136,11 @@ POD: Final[Mapping[str, Support]] = {
     "EmptyDirVolumeSource": Support(honoured=("medium", "sizeLimit"), refused={"mode": _TOO_NEW}),
     "Volume": Support(
         honoured=tuple(
-            "configMap downwardAPI emptyDir hostPath image name nfs persistentVolumeClaim projected"
-            " secret".split()
+            "configMap csi downwardAPI emptyDir hostPath image name nfs persistentVolumeClaim"
+            " projected secret".split()
         ),
         refused=dict.fromkeys(
-            "awsElasticBlockStore azureDisk azureFile cephfs cinder csi ephemeral fc flexVolume"
+            "awsElasticBlockStore azureDisk azureFile cephfs cinder ephemeral fc flexVolume"
             " flocker gcePersistentDisk gitRepo glusterfs iscsi photonPersistentDisk"
             " portworxVolume quobyte rbd scaleIO storageos vsphereVolume".split(),
             _NO_KIND,
@@ -148,7 +148,8 @@ POD: Final[Mapping[str, Support]] = {
         notes={
             "emptyDir": "sizeLimit holds for volumes in memory",
             "image": "where the runtime can mount images",
-            "persistentVolumeClaim": "bound to a hostPath, local or nfs volume",
+            "csi": "where a CSIDriver document allows it",
+            "persistentVolumeClaim": "bound to a hostPath, local, nfs or CSI volume",
             "projected": "of config maps, secrets and the downward API",
         },
     ),

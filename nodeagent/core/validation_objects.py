@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lightkube.models import core_v1 as v1
-from lightkube.models import meta_v1
+from lightkube.models import meta_v1, storage_v1
 
 from nodeagent.core import validation_names as names
 from nodeagent.core.manifest_yaml import Path
@@ -24,6 +24,8 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _ACCESS: Final = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 _MODES: Final = ("Filesystem", "Block")
+_GROUP_POLICIES: Final = ("ReadWriteOnceWithFSType", "File", "None")
+_LIFECYCLES: Final = ("Persistent", "Ephemeral")
 _NOT_SOURCES: Final = frozenset(
     "accessModes capacity claimRef mountOptions nodeAffinity persistentVolumeReclaimPolicy"
     " storageClassName volumeAttributesClassName volumeMode".split()
@@ -82,8 +84,23 @@ def validate_volume(value: v1.PersistentVolume) -> Found:
     if spec.nfs is not None:
         yield from names.needed((*at, "nfs", "server"), spec.nfs.server)
         yield from names.absolute((*at, "nfs", "path"), spec.nfs.path)
+    if spec.csi is not None:
+        yield from names.needed((*at, "csi", "driver"), spec.csi.driver)
+        yield from names.needed((*at, "csi", "volumeHandle"), spec.csi.volumeHandle)
     if spec.claimRef is not None:
         yield from names.needed((*at, "claimRef", "name"), spec.claimRef.name)
+
+
+def validate_csi_driver(value: storage_v1.CSIDriver) -> Found:
+    """What a CSIDriver needs ("CSIDriver")."""
+    yield from _metadata(value.metadata, namespaced=False)
+    spec, at = value.spec, ("spec",)
+    yield from names.one_of((*at, "fsGroupPolicy"), spec.fsGroupPolicy, _GROUP_POLICIES)
+    for i, mode in enumerate(spec.volumeLifecycleModes or ()):
+        yield from names.one_of((*at, "volumeLifecycleModes", i), mode, _LIFECYCLES)
+    for i, token in enumerate(spec.tokenRequests or ()):
+        path = (*at, "tokenRequests", i, "expirationSeconds")
+        yield from names.between(path, token.expirationSeconds, 600, 2**32)
 
 
 def validate_claim(value: v1.PersistentVolumeClaim) -> Found:
@@ -106,7 +123,7 @@ def _metadata(meta: meta_v1.ObjectMeta | None, *, namespaced: bool = True) -> Fo
         return
     yield from names.labels(("metadata", "labels"), meta.labels)
     if not namespaced and meta.namespace:
-        yield ("metadata", "namespace"), "may not be set; a PersistentVolume has none"
+        yield ("metadata", "namespace"), "may not be set; such an object has none"
     elif meta.namespace:
         yield from names.label(("metadata", "namespace"), meta.namespace)
 

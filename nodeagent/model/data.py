@@ -6,6 +6,8 @@ from typing import TypeAlias
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.model.csi import CsiDriverRules
+
 
 class DataKind(enum.StrEnum):
     """The kinds of objects, with the Kubernetes spelling."""
@@ -14,10 +16,11 @@ class DataKind(enum.StrEnum):
     SECRET = "Secret"
     CLAIM = "PersistentVolumeClaim"
     VOLUME = "PersistentVolume"
+    CSI_DRIVER = "CSIDriver"
 
 
 class DataKey(msgspec.Struct, frozen=True, order=True):
-    """Which object; `namespace` is "" for a PersistentVolume."""
+    """Which object; `namespace` is "" for a PersistentVolume and a CSIDriver."""
 
     kind: DataKind
     namespace: str
@@ -75,7 +78,14 @@ class PersistentVolume(msgspec.Struct, frozen=True, kw_only=True):
     annotations: dict[str, str] = {}
 
 
-DataObject: TypeAlias = ConfigMap | Secret | Claim | PersistentVolume
+class CsiDriver(msgspec.Struct, frozen=True, kw_only=True):
+    """A CSIDriver: how a storage driver wants to be called."""
+
+    name: str
+    rules: CsiDriverRules
+
+
+DataObject: TypeAlias = ConfigMap | Secret | Claim | PersistentVolume | CsiDriver
 
 
 def key_of(one: DataObject) -> DataKey:
@@ -89,3 +99,5 @@ def key_of(one: DataObject) -> DataKey:
             return DataKey(DataKind.CLAIM, one.namespace, one.name)
         case PersistentVolume():
             return DataKey(DataKind.VOLUME, "", one.name)
+        case CsiDriver():
+            return DataKey(DataKind.CSI_DRIVER, "", one.name)

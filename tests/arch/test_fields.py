@@ -8,12 +8,13 @@ import pytest
 from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
+from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
-from nodeagent.build import volume_registry
 from nodeagent.core.support import KUBELET_CONFIGURATION, POD, Support
 from nodeagent.model.node import NodeFacts
 from nodeagent.settings import NodeIdentity, Settings
 from nodeagent.settings.kubelet import KubeletConfiguration, spell
+from nodeagent.storage import Storage
 from tests.fakes.host import FakeData
 from tests.fakes.pods import a_container, a_pod
 from tools import fields_page
@@ -118,10 +119,14 @@ def test_a_kind_of_volume_is_refused_where_the_table_says_so(kind: str) -> None:
     )
     threads = Threads()
     try:
-        registry = volume_registry(
-            Settings(node=NodeIdentity(name="n1")), threads, data=FakeData(), node=lambda: facts
+        storage = Storage(
+            Settings(node=NodeIdentity(name="n1")),
+            threads,
+            FakeData(),
+            watcher=Inotify(),
+            node=lambda: facts,
         )
-        refusal = registry.unsupported(a_pod(web, volumes=[volume]))
+        refusal = storage.registry.unsupported(a_pod(web, volumes=[volume]))
     finally:
         threads.close()
     assert bool(refusal) == (kind in POD["Volume"].refused), refusal

@@ -18,6 +18,8 @@ from nodeagent.adapters.cri.pb import (
     containerd_types_pb2,
     cri_pb2,
 )
+from nodeagent.adapters.plugins.pb import pluginregistration_pb2
+from nodeagent.adapters.volumes.csi.pb import csi_pb2
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "tests" / "data" / "protocols"
@@ -60,7 +62,12 @@ UNLISTED = {
 
 @pytest.mark.parametrize(
     ("table", "files"),
-    [("cri.tsv", CRI), ("containerd-events.tsv", CONTAINERD)],
+    [
+        ("cri.tsv", CRI),
+        ("containerd-events.tsv", CONTAINERD),
+        ("csi.tsv", (csi_pb2.DESCRIPTOR,)),
+        ("pluginregistration.tsv", (pluginregistration_pb2.DESCRIPTOR,)),
+    ],
 )
 def test_descriptors_say_what_the_table_says(table: str, files: tuple[FileDescriptor, ...]) -> None:
     wanted = set(read_table(TABLES / table))

@@ -107,7 +107,7 @@ HEAD = "apiVersion: v1\nkind: {}\nmetadata: {{name: app}}\n"
         ("PersistentVolumeClaim", "", " spec: is missing"),
         ("PersistentVolumeClaim", "spec: {resources: {requests: {storage: 0}}}",
             "spec.accessModes: is missing"),
-        ("Pod", "", '2:7 kind: is "Pod"; only ConfigMap'),
+        ("Pod", "", '2:7 kind: is "Pod"; only CSIDriver'),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named_with_its_place(kind: str, body: str, said: str) -> None:

@@ -11,6 +11,7 @@ from nodeagent.errors import AgentError, HookFailed, HostError, MountFailed
 from nodeagent.model.data import (
     Claim,
     ConfigMap,
+    CsiDriver,
     DataKey,
     DataKind,
     DataObject,
@@ -207,6 +208,10 @@ class FakeData:
     async def volume(self, name: str) -> PersistentVolume | None:
         found = self.objects.get(DataKey(DataKind.VOLUME, "", name))
         return found if isinstance(found, PersistentVolume) else None
+
+    async def csi_driver(self, name: str) -> CsiDriver | None:
+        found = self.objects.get(DataKey(DataKind.CSI_DRIVER, "", name))
+        return found if isinstance(found, CsiDriver) else None
 
     def place(self, kind: DataKind) -> str:
         return ""

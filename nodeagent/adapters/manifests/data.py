@@ -20,6 +20,7 @@ from nodeagent.core.references import pod_references
 from nodeagent.model.data import (
     Claim,
     ConfigMap,
+    CsiDriver,
     DataKey,
     DataKind,
     DataObject,
@@ -118,6 +119,11 @@ class LocalData:
             if key in keys or (key.kind is DataKind.VOLUME and key.name in bound):
                 return True
         return False
+
+    async def csi_driver(self, name: str) -> CsiDriver | None:
+        """As it is now; None where there is none. Waits until every folder was read."""
+        found = await self._get(DataKey(DataKind.CSI_DRIVER, "", name))
+        return found if isinstance(found, CsiDriver) else None
 
     def place(self, kind: DataKind) -> str:
         """See `DataSource`."""

@@ -88,7 +88,13 @@ class PersistentPlugin(Protocol):
         ...
 
     async def set_up_persistent(
-        self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool
+        self,
+        pod: DesiredPod,
+        volume: PersistentVolume,
+        place: Place,
+        *,
+        claim: Claim,
+        read_only: bool,
     ) -> VolumePlace:
         """Like `Plugin.set_up`; `place` is named after the PersistentVolume."""
         ...

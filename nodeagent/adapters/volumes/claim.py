@@ -25,7 +25,7 @@ class ClaimVolume:
     """
 
     name = "kubernetes.io/persistent-volume-claim"
-    refreshes = False
+    refreshes = True  # a volume may have grown, or its driver wants to be called again
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ClaimVolume:
             raise NotSupported(op="mount", target=found.name, detail=detail)
         where = place_of(self._root, pod.uid, kind.name, found.name)
         read_only = bool(source.readOnly)
-        made = await kind.set_up_persistent(pod, found, where, read_only=read_only)
+        made = await kind.set_up_persistent(pod, found, where, claim=claim, read_only=read_only)
         return msgspec.structs.replace(made, gid=_gid(found))
 
     async def tear_down(self, place: Place) -> None:
@@ -92,8 +92,8 @@ class ClaimVolume:
                 detail = f"volume {name} has volumeMode {mode}, but is specified in {where}"
                 raise MountFailed(op="check", target=claim.name, detail=detail)
         options = ", ".join(volume.spec.mountOptions or ())
-        if options and volume.spec.nfs is None:
-            detail = f"mount options ({options}) are for nfs only; remove them from {volume.name}"
+        if options and volume.spec.nfs is None and volume.spec.csi is None:
+            detail = f"mount options ({options}) are for nfs and CSI: {volume.name} has them"
             raise MountFailed(op="check", target=claim.name, detail=detail)
         required = volume.spec.nodeAffinity.required if volume.spec.nodeAffinity else None
         if required is not None and not matches_terms(required, self._node()):

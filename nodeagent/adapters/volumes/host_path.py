@@ -5,7 +5,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Place
 from nodeagent.errors import MountFailed
-from nodeagent.model.data import PersistentVolume
+from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 
@@ -52,7 +52,13 @@ class HostPath:
         return spec.hostPath is not None
 
     async def set_up_persistent(
-        self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool
+        self,
+        pod: DesiredPod,
+        volume: PersistentVolume,
+        place: Place,
+        *,
+        claim: Claim,
+        read_only: bool,
     ) -> VolumePlace:
         """Check the type as for a volume of the pod. A block volume has to be a device."""
         source = volume.spec.hostPath

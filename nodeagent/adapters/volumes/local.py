@@ -9,7 +9,7 @@ from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place
 from nodeagent.adapters.volumes.ownership import apply_group
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import MountFailed, NotSupported
-from nodeagent.model.data import PersistentVolume
+from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 
@@ -40,7 +40,13 @@ class LocalVolume:
         return spec.local is not None
 
     async def set_up_persistent(
-        self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool
+        self,
+        pod: DesiredPod,
+        volume: PersistentVolume,
+        place: Place,
+        *,
+        claim: Claim,
+        read_only: bool,
     ) -> VolumePlace:
         """The folder is mounted at `place`, given to the pod's group. MountFailed names what is
         in its stead.

@@ -7,7 +7,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place
 from nodeagent.aio.threads import Threads
-from nodeagent.model.data import PersistentVolume
+from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 
@@ -40,7 +40,13 @@ class NfsVolume:
         return spec.nfs is not None
 
     async def set_up_persistent(
-        self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool
+        self,
+        pod: DesiredPod,
+        volume: PersistentVolume,
+        place: Place,
+        *,
+        claim: Claim,
+        read_only: bool,
     ) -> VolumePlace:
         """Like `set_up`, with the volume's mount options."""
         source, options = volume.spec.nfs, tuple(volume.spec.mountOptions or ())

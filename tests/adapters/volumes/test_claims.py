@@ -150,14 +150,14 @@ async def test_a_volume_for_another_node_is_refused(world: World) -> None:
 
 async def test_mount_options_that_would_have_no_effect_are_refused(world: World) -> None:
     bind(world, local(world.top, mountOptions=["noatime"]))
-    with pytest.raises(MountFailed, match=r"mount options \(noatime\) are for nfs only"):
+    with pytest.raises(MountFailed, match=r"mount options \(noatime\) are for nfs and CSI"):
         await world.volumes.set_up(claimed())
 
 
 async def test_a_kind_of_volume_without_plugin_is_named(world: World) -> None:
     bind(
         world,
-        v1.PersistentVolumeSpec(csi=v1.CSIPersistentVolumeSource(driver="d", volumeHandle="h")),
+        v1.PersistentVolumeSpec(fc=v1.FCVolumeSource(lun=1)),
     )
     with pytest.raises(NotSupported, match='PersistentVolume "pv0" is of a kind'):
         await world.volumes.set_up(claimed())

@@ -13,6 +13,9 @@ from nodeagent.adapters.host.mounts import Kernel, mounts_below
 from nodeagent.adapters.host.stuck import PROGRAMS, CarefulFiles
 from nodeagent.adapters.volumes.claim import ClaimVolume
 from nodeagent.adapters.volumes.config_map import ConfigMapVolume
+from nodeagent.adapters.volumes.csi.drivers import Drivers
+from nodeagent.adapters.volumes.csi.local import LocalFacts
+from nodeagent.adapters.volumes.csi.volume import CsiVolume
 from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
 from nodeagent.adapters.volumes.host_path import HostPath
@@ -71,7 +74,7 @@ class Mortal(Kernel):
 
 class World:
     def __init__(self, top: Path, threads: Threads) -> None:
-        self.top = top
+        self.top, self.threads = top, threads
         self.kernel = Mortal()
         self.node_memory = 512 * MIB
         self.files = CarefulFiles(threads, self.kernel, programs=f"{top}/bin:{PROGRAMS}")
@@ -82,6 +85,18 @@ class World:
         host_path = HostPath(self.files)
         nfs = NfsVolume(self.kernel, self.files, threads)
         local = LocalVolume(self.kernel, self.files, threads)
+        self.root = f"{top}/root"
+        self.drivers = Drivers(LocalFacts(self.data.csi_driver))
+        self.csi = CsiVolume(
+            self.root,
+            drivers=self.drivers,
+            facts=LocalFacts(self.data.csi_driver),
+            data=self.data,
+            kernel=self.kernel,
+            files=self.files,
+            threads=threads,
+            node=lambda: "n1",
+        )
         self.volumes = VolumeRegistry(
             f"{top}/root",
             [
@@ -95,10 +110,14 @@ class World:
                 ImageVolume(node=lambda: self.facts),
                 ProjectedVolume(self.data, written, node=lambda: self.facts, parts=self.parts),
                 ClaimVolume(
-                    self.data, (host_path, local, nfs), root=f"{top}/root", node=lambda: self.facts
+                    self.data,
+                    (host_path, local, nfs, self.csi),
+                    root=f"{top}/root",
+                    node=lambda: self.facts,
                 ),
                 nfs,
                 local,
+                self.csi,
             ],
             kernel=self.kernel,
             files=self.files,

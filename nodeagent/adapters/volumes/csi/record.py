@@ -1,0 +1,119 @@
+"""`vol_data.json`: what is on disk of a CSI volume before its driver is asked for anything.
+
+The keys that a kubelet writes too have its names; ours have a domain, and a kubelet skips them.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from nodeagent.core.csi import PERSISTENT, staging_folder
+
+log = structlog.get_logger()
+
+FILE = "vol_data.json"
+MAYBE, YES = "maybe", "true"  # whether it was published
+_OURS = "nodeagent.dev/"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One volume of one pod. `spec` is its name: of the PersistentVolume, or of the pod's volume.
+
+    `attachment` names the VolumeAttachment, "" where nothing is attached; `staging` is the folder
+    where the driver has it for the whole node, "" for a driver that does not stage. `capacity` is
+    the size it was last known to have, `claim` is "<namespace>/<name>".
+    """
+
+    driver: str = msgspec.field(name="driverName")
+    handle: str = msgspec.field(name="volumeHandle")
+    spec: str = msgspec.field(name="specVolID", default="")
+    node: str = msgspec.field(name="nodeName", default="")
+    attachment: str = msgspec.field(name="attachmentID", default="")
+    mode: str = msgspec.field(name="volumeLifecycleMode", default="Persistent")
+    staging: str = msgspec.field(name=f"{_OURS}staging", default="")
+    target: str = msgspec.field(name=f"{_OURS}target", default="")
+    block: str = msgspec.field(name=f"{_OURS}block", default="")  # "true", for texts only
+    capacity: str = msgspec.field(name=f"{_OURS}capacity", default="")
+    claim: str = msgspec.field(name=f"{_OURS}claim", default="")
+    volume: str = msgspec.field(name=f"{_OURS}volume", default="")  # its name in the pod
+    published: str = msgspec.field(name=f"{_OURS}published", default="")
+
+    @property
+    def key(self) -> str:
+        """Which volume of the world it is."""
+        return f"{self.driver}^{self.handle}"
+
+    @property
+    def unique_name(self) -> str:
+        """As node.status.volumesInUse names it."""
+        return f"kubernetes.io/csi/{self.key}"
+
+
+class Staged(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume as the node has it; `boot` is the id of the boot in which it was staged."""
+
+    driver: str = msgspec.field(name="driverName")
+    handle: str = msgspec.field(name="volumeHandle")
+    boot: str = msgspec.field(name=f"{_OURS}boot", default="")
+
+
+def write(folder: str, record: Record | Staged) -> None:
+    """The record is in the folder, whole and on the disk. Blocks; OSError."""
+    Path(folder).mkdir(mode=0o750, parents=True, exist_ok=True)
+    draft = f"{folder}/.{FILE}.tmp"
+    with Path(draft).open("wb") as file:
+        file.write(msgspec.json.encode(record))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, f"{folder}/{FILE}")  # noqa: PTH105
+
+
+def remove(folder: str) -> None:
+    """There is no record in the folder afterwards. Blocks; OSError."""
+    for name in (FILE, f".{FILE}.tmp"):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{folder}/{name}")  # noqa: PTH108
+
+
+def read_staged(folder: str) -> Staged | None:
+    """The record of a staged volume; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(Path(folder, FILE).read_bytes(), type=Staged)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+
+
+def read_all(root: str) -> dict[str, Record]:
+    """Every pod's records by their folders. What cannot be read is left out and told. Blocks."""
+    found: dict[str, Record] = {}
+    for folder in _homes(root):
+        try:
+            data = Path(folder, FILE).read_bytes()
+            record = msgspec.json.decode(data, type=Record)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, msgspec.MsgspecError) as error:
+            log.warning("record of a CSI volume cannot be read", folder=folder, error=str(error))
+            continue
+        found[folder] = record if record.target else _adopted(root, folder, record)
+    return found
+
+
+def _adopted(root: str, folder: str, record: Record) -> Record:
+    """The record of a kubelet: it says less, so everything may have been done."""
+    staging = ""
+    if record.mode == PERSISTENT:
+        staging = f"{staging_folder(root, record.driver, record.handle)}/globalmount"
+    return msgspec.structs.replace(
+        record, target=f"{folder}/mount", staging=staging, published=MAYBE
+    )
+
+
+def _homes(root: str) -> Iterator[str]:
+    for kind in ("volumes", "plugins"):
+        for place in Path(root, "pods").glob(f"*/{kind}/kubernetes.io~csi/*"):
+            yield str(place)

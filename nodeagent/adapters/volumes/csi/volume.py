@@ -1,0 +1,150 @@
+"""csi: volumes that a driver on the node mounts, of a claim or written in the pod itself."""
+
+from collections.abc import Callable
+
+from lightkube.models import core_v1 as v1
+
+from nodeagent.adapters.volumes.base import Data, HostFiles, Kernel, Place
+from nodeagent.adapters.volumes.csi.base import CsiFacts
+from nodeagent.adapters.volumes.csi.drivers import Drivers
+from nodeagent.adapters.volumes.csi.job import Job, inline_job, persistent_job
+from nodeagent.adapters.volumes.csi.lifecycle import Lifecycle
+from nodeagent.adapters.volumes.ownership import apply_group
+from nodeagent.aio.threads import Threads
+from nodeagent.core.csi import EPHEMERAL, PERSISTENT, refuses_mode
+from nodeagent.errors import MountFailed
+from nodeagent.model.data import Claim, PersistentVolume
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.launch import VolumePlace
+from nodeagent.model.usage import FileSystem
+
+_PATIENCE = 10.0  # seconds for a driver to say how full a volume is
+
+
+class CsiVolume:
+    """A kind of volume of pods, and of PersistentVolumes. `node` gives the node's name."""
+
+    name = "kubernetes.io/csi"
+    refreshes = True
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        drivers: Drivers,
+        facts: CsiFacts,
+        data: Data,
+        kernel: Kernel,
+        files: HostFiles,
+        threads: Threads,
+        node: Callable[[], str],
+    ) -> None:
+        self._facts, self._drivers, self._node = facts, drivers, node
+        self._files, self._threads = files, threads
+        self._lifecycle = Lifecycle(
+            root,
+            drivers=drivers,
+            facts=facts,
+            data=data,
+            kernel=kernel,
+            files=files,
+            threads=threads,
+            give=self._give,
+        )
+
+    async def load(self) -> None:
+        """Take up what an earlier run left; before anything else."""
+        await self._lifecycle.load()
+
+    def in_use(self) -> tuple[str, ...]:
+        """Volumes that must not be detached, as node.status.volumesInUse names them."""
+        records = self._lifecycle.records.values()
+        return tuple(sorted({one.unique_name for one in records if one.attachment}))
+
+    def handles(self, volume: v1.Volume) -> bool:
+        """Whether it is a csi volume of the pod itself."""
+        return volume.csi is not None
+
+    def refusal(self, volume: v1.Volume) -> str:
+        """Nothing of it is refused: which drivers there are changes."""
+        return ""
+
+    async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
+        """The driver has published it. MountFailed where it is not for volumes of a pod."""
+        assert volume.csi is not None
+        rules = await self._facts.rules(volume.csi.driver)
+        if why := refuses_mode(rules, volume.csi.driver, EPHEMERAL):
+            raise MountFailed(op="check", target=volume.csi.driver, detail=why)
+        return await self._ready(inline_job(pod, volume, place, rules=rules, node=self._node()))
+
+    def handles_persistent(self, spec: v1.PersistentVolumeSpec) -> bool:
+        """Whether the PersistentVolume is of a CSI driver."""
+        return spec.csi is not None
+
+    async def set_up_persistent(
+        self,
+        pod: DesiredPod,
+        volume: PersistentVolume,
+        place: Place,
+        *,
+        claim: Claim,
+        read_only: bool,
+    ) -> VolumePlace:
+        """The driver has staged and published it, and it is as large as the volume says."""
+        source = volume.spec.csi
+        assert source is not None
+        rules = await self._facts.rules(source.driver)
+        if rules.exists and (why := refuses_mode(rules, source.driver, PERSISTENT)):
+            raise MountFailed(op="check", target=source.driver, detail=why)
+        job = persistent_job(
+            pod,
+            volume,
+            place,
+            claim=claim,
+            rules=rules,
+            node=self._node(),
+            read_only=read_only,
+        )
+        return await self._ready(job)
+
+    async def tear_down(self, place: Place) -> None:
+        """The driver has taken it away; nothing in it is touched by the agent."""
+        await self._lifecycle.gone(place)
+
+    async def space(self, place: Place) -> FileSystem | None:
+        """How full it is, as the driver says; None where it cannot say. DriverFailed."""
+        records = self._lifecycle.records
+        record = records.get(place.path) or records.get(place.meta)
+        if record is None or not record.published:
+            return None
+        driver = self._drivers.get(record.driver)
+        if not (await driver.skills()).stats:
+            return None
+        return await driver.stats(record.handle, record.target, record.staging, limit=_PATIENCE)
+
+    async def _ready(self, job: Job) -> VolumePlace:
+        target, again_at = await self._lifecycle.ready(job)
+        return VolumePlace(
+            host_path=target,
+            read_only=job.read_only,
+            relabel=not job.is_block and not job.read_only,
+            device=job.is_block,
+            again_at=again_at,
+        )
+
+    async def _give(self, job: Job) -> None:
+        """To the pod's group, where it is not the driver who does that."""
+        context = job.pod.spec.securityContext
+        assert context is not None and context.fsGroup is not None
+        on_mismatch = context.fsGroupChangePolicy == "OnRootMismatch"
+        group = context.fsGroup
+        path = f"{job.place.path}/mount"
+
+        def give() -> None:
+            apply_group(path, group, on_mismatch_only=on_mismatch)
+
+        try:
+            await self._threads.run(give)
+        except OSError as error:
+            detail = f"applyFSGroup failed for vol {job.record.handle}: {error}"
+            raise MountFailed(op="give to group", target=path, detail=detail) from error
