@@ -215,6 +215,7 @@ class Assembly:
                 ready=self._ready,
                 view=self.node_view,
                 images=self.image_gc.images,
+                metrics=self.metrics,
             )
         )
 

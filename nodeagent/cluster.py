@@ -8,9 +8,10 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent import __version__
 from nodeagent.adapters.kube.client import KubeClient, Rate
-from nodeagent.adapters.kube.kubeconfig import load_kubeconfig
+from nodeagent.aio.clock import WallClock
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
+from nodeagent.bootstrap import Credentials
 from nodeagent.core.node_object import NodeReading, biggest_images
 from nodeagent.core.node_patch import ATTACHED, PROVIDED_IP, NodeWish
 from nodeagent.core.static_refs import forbidden_reference
@@ -28,6 +29,7 @@ from nodeagent.engine.publish import Publisher
 from nodeagent.engine.report import StatusReport
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.workers import Workers
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import PodMemory
@@ -59,6 +61,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     ready: asyncio.Event
     view: NodeView
     images: Callable[[], Iterable[SeenImage]]
+    metrics: AgentMetrics
 
 
 class Cluster:
@@ -71,8 +74,9 @@ class Cluster:
         assert settings.cluster is not None
         kubelet = settings.kubelet
         self._settings = settings
+        self.credentials = Credentials(settings, threads, WallClock())
         self.client = KubeClient(
-            load_kubeconfig(settings.cluster.kubeconfig),
+            self.credentials.access,
             threads=threads,
             rate=Rate(qps=kubelet.kube_api_qps, burst=kubelet.kube_api_burst),
             agent=f"nodeagent/{__version__}",
@@ -171,10 +175,18 @@ class Cluster:
             addresses=settings.node.cloud_provider != "external" or bool(settings.node.ips),
         )
 
+    def _addresses(self) -> Iterable[v1.NodeAddress]:
+        """The node's addresses as the API has them; none before it is registered."""
+        node = self.node.node
+        return (node.status.addresses or ()) if node is not None and node.status else ()
+
     def components(self) -> dict[str, Component]:
         """What runs, in the order of its start."""
         return {
             "api client": self.client.run,
+            **self.credentials.components(
+                self.client, addresses=self._addresses, metrics=self._parts.metrics
+            ),
             "own pods": self.own.run,
             "node report": self.node.run,
             "lease": self.lease.run,

@@ -206,3 +206,16 @@ class ApiInvalid(ApiError):
     """The server does not take the request as it stands (400, 422)."""
 
     retry = Retry.ON_CHANGE
+
+
+class CertificateRefused(AgentError):
+    """A signing request was denied, failed or was deleted; another one may do better."""
+
+    default_reason = "CertificateRefused"
+
+
+class JoinError(AgentError):
+    """A step of `nodeagent join` or `reset` that cannot be done; `reason` says which kind."""
+
+    retry = Retry.ON_CHANGE
+    default_reason = "JoinFailed"

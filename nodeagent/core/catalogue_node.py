@@ -73,4 +73,71 @@ ENTRIES: Final = (
         "Nothing while the server is away: pods go on, and what was missed is made up for. "
         "nodeagent doctor tells whether it can be reached and whether the certificate is good.",
     ),
+    Entry(
+        "NA9002",
+        "A certificate was not issued",
+        ("CertificateRefused",),
+        "The signing request was denied, its signer failed it, or somebody deleted it. The agent "
+        "goes on with the certificate it has and asks again.",
+        "kubectl get csr shows the request; kubectl certificate approve NAME issues it. A serving "
+        "certificate (serverTLSBootstrap) is approved by hand or by an approver of the cluster.",
+    ),
+    Entry(
+        "NA9003",
+        "The node cannot join",
+        ("JoinFailed",),
+        "A step of nodeagent join or reset failed; the message says which and why. What the steps "
+        "before it wrote is taken back.",
+        "Mend what the message names and join again.",
+    ),
+    Entry(
+        "NA9004",
+        "This machine is not ready to join",
+        ("PreflightFailed",),
+        "A check before the join failed; each one is printed with its fix. Nothing was written.",
+        "Do what the fixes say; nodeagent doctor looks at the same. --ignore-preflight-errors "
+        "NAME goes on all the same.",
+    ),
+    Entry(
+        "NA9005",
+        "The bootstrap token is not good",
+        ("TokenInvalid", "TokenUnknown", "TokenExpired"),
+        "Its form is not abcdef.0123456789abcdef, the cluster does not know it (any more), or its "
+        "secret half is another one.",
+        "kubeadm token create --print-join-command makes a new one, good for a day.",
+    ),
+    Entry(
+        "NA9006",
+        "The cluster's certificate authority is not the pinned one",
+        ("AuthorityNotPinned",),
+        "The cluster at this address has another authority than --discovery-token-ca-cert-hash "
+        "says: the hash is old or mistyped, or somebody else answers at the address.",
+        "Compare with the hash that kubeadm token create --print-join-command prints on the "
+        "control plane; do not join before both agree.",
+    ),
+    Entry(
+        "NA9007",
+        "The server's certificate is not of the cluster's authority",
+        ("AuthorityMismatch",),
+        "cluster-info names an authority, and what answers at the address has a certificate of "
+        "another one, or for another name.",
+        "Join by a name or address that the API server's certificate has; look for proxies in "
+        "between.",
+    ),
+    Entry(
+        "NA9008",
+        "The API server does not answer",
+        ("ServerUnreachable",),
+        "No connection to HOST:PORT, or no Kubernetes API behind it, in the time that was given.",
+        "Check the address, routes and firewalls: curl -k https://HOST:PORT/version answers from a "
+        "machine that can reach it.",
+    ),
+    Entry(
+        "NA9009",
+        "The clock is wrong",
+        ("ClockWrong",),
+        "This machine's time and the server's are so far apart that certificates count as not yet "
+        "or no longer valid.",
+        "timedatectl set-ntp true; chronyc makestep.",
+    ),
 )

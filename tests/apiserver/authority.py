@@ -3,7 +3,8 @@
 import datetime
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from cryptography import x509
@@ -30,10 +31,11 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 class Authority:
     """A certificate authority made for one run."""
 
-    def __init__(self, name: str = "kubernetes") -> None:
+    def __init__(self, name: str = "kubernetes", *, now: Callable[[], float] = time.time) -> None:
+        self._clock = now
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        start = _now() - datetime.timedelta(hours=1)
+        start = self._now() - datetime.timedelta(hours=1)
         self._certificate = (
             x509.CertificateBuilder()
             .subject_name(self._name)
@@ -102,6 +104,9 @@ class Authority:
             asked.subject, key, list(usages), seconds=seconds, alternatives=alternatives
         )
 
+    def _now(self) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC)
+
     def _sign(
         self,
         subject: x509.Name,
@@ -111,7 +116,7 @@ class Authority:
         seconds: float,
         alternatives: x509.SubjectAlternativeName | None = None,
     ) -> bytes:
-        start = _now() - datetime.timedelta(minutes=5 if seconds > 3600 else 0)
+        start = self._now() - datetime.timedelta(minutes=5 if seconds > 3600 else 0)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -119,7 +124,7 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
-            .not_valid_after(_now() + datetime.timedelta(seconds=seconds))
+            .not_valid_after(self._now() + datetime.timedelta(seconds=seconds))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -162,7 +167,3 @@ def _general(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,196 @@
+"""Keeps one certificate of the node: asks for it, waits for its issue, renews it in time."""
+
+import asyncio
+import base64
+import binascii
+import random
+from collections.abc import AsyncGenerator, Callable
+from typing import Final, Protocol
+
+import structlog
+from lightkube.models import certificates_v1 as certificates
+from lightkube.models import meta_v1
+
+from nodeagent.aio.bell import Bell
+from nodeagent.core.certificates import (
+    EARLIEST,
+    LATEST,
+    Held,
+    Refused,
+    Wish,
+    decision,
+    pause_after,
+)
+from nodeagent.engine.api_ports import Api
+from nodeagent.engine.ports import Clock
+from nodeagent.errors import AgentError, CertificateRefused
+from nodeagent.model.api import SIGNING_REQUESTS, Purpose
+
+log = structlog.get_logger()
+
+PATIENCE: Final = 15 * 60.0  # seconds one request may wait for its approval
+LOOK_AGAIN: Final = 600.0  # a file that others changed is noticed so late at most
+JITTER: Final = 0.1
+BREATH: Final = 60.0  # between two renewals, should a certificate be as good as over when it comes
+
+
+class Draft(Protocol):
+    """A key and the request for its certificate (PEM)."""
+
+    @property
+    def key(self) -> bytes: ...
+
+    @property
+    def request(self) -> bytes: ...
+
+
+class Pairs(Protocol):
+    """Certificates with their keys on disk. All calls may be repeated; errors are HostError."""
+
+    async def held(self) -> Held | None:
+        """The pair in use, None where there is none that works."""
+        ...
+
+    async def draft(self, wish: Wish) -> Draft:
+        """A new key and a request."""
+        ...
+
+    async def keep(self, draft_key: bytes, certificate: bytes, *, now: float) -> Held:
+        """Use this pair from now on; it survives a crash."""
+        ...
+
+
+class CertificateKeeper:
+    """One certificate, for ever. `wish` says what it is to be for, None if that is not known yet.
+
+    `api` gives the way to ask by, for what is held now (None: nothing that works). `on_change` is
+    called after each new pair, with the seconds that the one before lived (None for the first).
+    Without `renews` one good certificate is enough; `at_once` replaces the one there is. Figures
+    for metrics: `held`, and `failures` of all time.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        pairs: Pairs,
+        wish: Callable[[], Wish | None],
+        api: Callable[[Held | None], Api],
+        clock: Clock,
+        on_change: Callable[[float | None], None],
+        renews: bool = True,
+        at_once: bool = False,
+    ) -> None:
+        self._name, self._pairs, self._wish, self._api = name, pairs, wish, api
+        self._clock, self._on_change, self._renews = clock, on_change, renews
+        self._at_once = at_once
+        self._share = random.uniform(EARLIEST, LATEST)
+        self._tries = 0  # that failed, since one went well
+        self.bell = Bell()  # ring it when the wish may have changed
+        self.held: Held | None = None
+        self.failures = 0
+
+    async def run(self) -> None:
+        """Renew whenever it is due. Failures are told and tried again."""
+        while True:
+            pause = await self._step()
+            await self.bell.wait(at_most=pause)
+
+    async def _step(self) -> float:
+        """Do what is due; seconds until the next look."""
+        self.held = await self._pairs.held()
+        wish, now = self._wish(), self._clock.now()
+        if wish is None:
+            return 1.0
+        due = self._due_at(wish, now)
+        if due > now:
+            return min(due - now, LOOK_AGAIN)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                age = await self._renew(wish)
+        except (AgentError, TimeoutError) as error:
+            return self._failed(error)
+        self._tries, self._at_once = 0, False
+        self._on_change(age)
+        return BREATH
+
+    def _due_at(self, wish: Wish, now: float) -> float:
+        held = self.held
+        if held is None or not held.is_good(now) or self._at_once:
+            return now
+        if not self._renews:
+            return now + LOOK_AGAIN
+        return held.renew_at(self._share) if held.fits(wish) else now
+
+    async def _renew(self, wish: Wish) -> float | None:
+        before, api = self.held, self._api(self.held)
+        draft = await self._pairs.draft(wish)
+        name = await self._ask(api, wish, draft)
+        issued = await self._answer(api, name)
+        self.held = await self._pairs.keep(draft.key, issued, now=self._clock.now())
+        self._share = random.uniform(EARLIEST, LATEST)
+        log.info(
+            "certificate issued",
+            certificate=self._name,
+            request=name,
+            days=round((self.held.not_after - self._clock.now()) / 86400, 1),
+        )
+        return None if before is None else self._clock.now() - before.not_before
+
+    async def _ask(self, api: Api, wish: Wish, draft: Draft) -> str:
+        body = certificates.CertificateSigningRequest(
+            apiVersion=SIGNING_REQUESTS.api_version,
+            kind=SIGNING_REQUESTS.kind,
+            metadata=meta_v1.ObjectMeta(generateName="csr-"),
+            spec=certificates.CertificateSigningRequestSpec(
+                request=base64.b64encode(draft.request).decode(),
+                signerName=wish.signer,
+                usages=list(wish.usages),
+            ),
+        )
+        made = await api.create(SIGNING_REQUESTS, body, purpose=Purpose.CERTIFICATES)
+        name = (made.metadata.name if made.metadata else None) or ""
+        log.info("certificate requested", certificate=self._name, request=name)
+        return name
+
+    async def _answer(self, api: Api, name: str) -> bytes:
+        """The issued certificate. CertificateRefused where it is denied, failed or gone."""
+        fields = f"metadata.name={name}"
+        watch = api.watch(SIGNING_REQUESTS, purpose=Purpose.CERTIFICATES, fields=fields)
+        try:
+            async for seen in watch:
+                issued = _issued(seen.items.get(name), name)
+                if issued is not None:
+                    return issued
+        finally:
+            if isinstance(watch, AsyncGenerator):
+                await watch.aclose()
+        raise AssertionError("a watch does not end")
+
+    def _failed(self, error: AgentError | TimeoutError) -> float:
+        self.failures += 1
+        self._tries += 1
+        pause = pause_after(self._tries) * random.uniform(1, 1 + JITTER)
+        log.warning(
+            "certificate not obtained",
+            certificate=self._name,
+            error=str(error) or f"nobody approved the request within {PATIENCE:.0f} s",
+            again_in=round(pause, 1),
+        )
+        return pause
+
+
+def _issued(request: certificates.CertificateSigningRequest | None, name: str) -> bytes | None:
+    if request is None:
+        raise _refused(name, "the request was deleted")
+    found = decision(request)
+    if isinstance(found, Refused):
+        raise _refused(name, found.why)
+    try:
+        return None if found is None else base64.b64decode(found, validate=True)
+    except binascii.Error:
+        raise _refused(name, "the certificate is no base64") from None
+
+
+def _refused(name: str, why: str) -> CertificateRefused:
+    return CertificateRefused(op="obtain certificate", target=name, detail=why)
