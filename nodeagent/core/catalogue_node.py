@@ -119,7 +119,7 @@ ENTRIES: Final = (
         "NA9007",
         "The server's certificate is not of the cluster's authority",
         ("AuthorityMismatch",),
-        "cluster-info names an authority, and what answers at the address has a certificate of "
+        "The cluster-info names one authority, and what answers at the address has a certificate of "
         "another one, or for another name.",
         "Join by a name or address that the API server's certificate has; look for proxies in "
         "between.",

@@ -212,12 +212,13 @@ KUBELET_CONFIGURATION: Final = Support(
         " nodeStatusUpdateFrequency"
         " oomScoreAdj podLogsDir podPidsLimit podsPerCore preloadedImagesVerificationAllowlist"
         " protectKernelDefaults providerID registerNode registerWithTaints registryBurst"
-        " registryPullQPS resolvConf runtimeRequestTimeout seccompDefault shutdownGracePeriod"
+        " registryPullQPS resolvConf rotateCertificates runtimeRequestTimeout seccompDefault"
+        " serverTLSBootstrap shutdownGracePeriod"
         " shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill"
         " staticPodPath staticPodURL staticPodURLHeader systemReserved userNamespaces"
         " enableDebugFlagsHandler enableDebuggingHandlers enableProfilingHandler enableServer"
         " enableSystemLogHandler enableSystemLogQuery healthzBindAddress healthzPort"
-        " port readOnlyPort serverTLSBootstrap streamingConnectionIdleTimeout syncFrequency"
+        " port readOnlyPort streamingConnectionIdleTimeout syncFrequency"
         " tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile".split()
     ),
     without_effect={
@@ -236,8 +237,7 @@ KUBELET_CONFIGURATION: Final = Support(
             _NO_METRICS,
         ),
         **dict.fromkeys(
-            "configMapAndSecretChangeDetectionStrategy contentType podCIDR"
-            " rotateCertificates".split(),
+            "configMapAndSecretChangeDetectionStrategy contentType podCIDR".split(),
             _NO_CLUSTER,
         ),
         **dict.fromkeys(
