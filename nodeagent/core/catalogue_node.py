@@ -119,8 +119,8 @@ ENTRIES: Final = (
         "NA9007",
         "The server's certificate is not of the cluster's authority",
         ("AuthorityMismatch",),
-        "The cluster-info names one authority, and what answers at the address has a certificate of "
-        "another one, or for another name.",
+        "The cluster-info names one authority, and what answers at the address has a certificate "
+        "of another one, or for another name.",
         "Join by a name or address that the API server's certificate has; look for proxies in "
         "between.",
     ),
