@@ -14,10 +14,12 @@ from nodeagent.model.data import (
     Claim,
     ConfigMap,
     CsiDriver,
+    DataKey,
     DataKind,
     DataObject,
     PersistentVolume,
     Secret,
+    key_of,
 )
 
 _PROTECTION: Final = "kubernetes.io/pvc-protection"  # keeps a claim while pods use it
@@ -129,10 +131,12 @@ _MAKERS: Final[Mapping[DataKind, Callable[[Any], DataObject]]] = {
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """One thing as it is put away for the time without a server; one field is set.
 
-    `services` are those of the namespace `home`; `classes` are the handlers of RuntimeClasses.
+    `absent`: there is no such object. `services` are those of the namespace `home`; `classes` are
+    the handlers of RuntimeClasses.
     """
 
     version: str = ""
+    absent: DataKey | None = None
     config_map: ConfigMap | None = None
     secret: Secret | None = None
     claim: Claim | None = None
@@ -146,10 +150,17 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         """The config map, secret, claim or volume."""
         return self.config_map or self.secret or self.claim or self.volume
 
+    @property
+    def key(self) -> DataKey | None:
+        """Which object it is, or would be; None for services and classes."""
+        return key_of(self.object) if self.object is not None else self.absent
 
-def kept(one: DataObject, version: str) -> Kept:
+
+def kept(key: DataKey, one: DataObject | None, version: str) -> Kept:
     """To be put away."""
     match one:
+        case None:
+            return Kept(absent=key)
         case ConfigMap():
             return Kept(version=version, config_map=one)
         case Secret():

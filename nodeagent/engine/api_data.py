@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from nodeagent.core.api_objects import API_KINDS, Kept, data_object, version_of
+from nodeagent.core.api_objects import API_KINDS, Kept, data_object, kept, version_of
 from nodeagent.core.references import pod_references, pull_secrets
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.interests import Interests
@@ -23,7 +23,6 @@ from nodeagent.model.data import (
     DataObject,
     PersistentVolume,
     Secret,
-    key_of,
 )
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
@@ -88,18 +87,19 @@ class ApiData:
         """Follow the objects, for ever."""
         await self._interests.run()
 
-    def restore(self, kept: Iterable[Kept]) -> None:
+    def restore(self, found: Iterable[Kept]) -> None:
         """What an earlier run was told; before the first pod is followed."""
-        for one in kept:
-            if one.object is not None:
-                entry = self._entries[key_of(one.object)] = _Entry()
+        for one in found:
+            if one.key is not None:
+                entry = self._entries[one.key] = _Entry()
                 entry.value, entry.version, entry.known = one.object, one.version, True
 
-    def value(self, key: DataKey) -> tuple[DataObject | None, str]:
-        """The object as last told and its version; None where there is none or nobody uses it."""
+    def to_keep(self, key: DataKey) -> Kept | None:
+        """The object as last told, absent ones too; None while nobody uses it or knows it."""
         entry = self._entries.get(key)
-        used = entry is not None and bool(self._interests.users(key))
-        return (entry.value, entry.version) if entry is not None and used else (None, "")
+        if entry is None or not entry.known or not self._interests.users(key):
+            return None
+        return kept(key, entry.value, entry.version)
 
     @property
     def used(self) -> frozenset[DataKey]:

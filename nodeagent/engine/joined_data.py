@@ -7,7 +7,15 @@ from lightkube.models import core_v1 as v1
 from nodeagent.engine.api_data import ApiData
 from nodeagent.engine.api_services import ApiServices
 from nodeagent.engine.ports import DataSource
-from nodeagent.model.data import Claim, ConfigMap, DataKey, DataKind, PersistentVolume, Secret
+from nodeagent.model.data import (
+    Claim,
+    ConfigMap,
+    CsiDriver,
+    DataKey,
+    DataKind,
+    PersistentVolume,
+    Secret,
+)
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 
@@ -17,6 +25,10 @@ class Local(DataSource, Protocol):
 
     def uses(self, key: DataKey) -> bool:
         """Whether a pod that is followed there refers to it, or to a claim bound to it."""
+        ...
+
+    async def csi_driver(self, name: str) -> CsiDriver | None:
+        """A CSIDriver document."""
         ...
 
 
@@ -49,6 +61,10 @@ class JoinedData:
     async def volume(self, name: str) -> PersistentVolume | None:
         """See `DataSource`."""
         return await self._of(DataKey(DataKind.VOLUME, "", name)).volume(name)
+
+    async def csi_driver(self, name: str) -> CsiDriver | None:
+        """A CSIDriver document of the node's files."""
+        return await self._local.csi_driver(name)
 
     async def services(self, namespace: str) -> tuple[v1.Service, ...] | None:
         """See `DataSource`."""

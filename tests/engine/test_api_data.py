@@ -15,7 +15,8 @@ from nodeagent.engine.api_data import ApiData, Strategy
 from nodeagent.engine.api_services import ApiServices
 from nodeagent.engine.joined_data import JoinedData
 from nodeagent.errors import SourceUnknown
-from nodeagent.model.data import ConfigMap, DataKey, DataKind, Secret
+from nodeagent.model.csi import CsiDriverRules
+from nodeagent.model.data import ConfigMap, CsiDriver, DataKey, DataKind, Secret
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from tests.apiserver.kinds import kind_at
@@ -134,7 +135,7 @@ async def test_one_watch_serves_all_pods_and_ends_with_the_last() -> None:
         await asyncio.sleep(5)
         assert (node.rung, node.data.used) == ([], frozenset())
         assert node.to_keep[-1] == CONFIG
-        assert node.data.value(CONFIG) == (None, "")
+        assert node.data.to_keep(CONFIG) is None
 
 
 async def test_an_immutable_object_is_watched_no_longer() -> None:
@@ -187,12 +188,12 @@ async def test_what_an_earlier_run_knew_is_there_at_once_without_a_server() -> N
     async with following() as node:
         node.api.down = True
         old = ConfigMap(namespace="default", name="app", data={"a": "0"})
-        node.data.restore([kept(old, "uid/1")])
+        node.data.restore([kept(CONFIG, old, "uid/1")])
         started = asyncio.get_running_loop().time()
         node.data.follow(using())
         assert await node.data.config_map("default", "app") == old
         assert asyncio.get_running_loop().time() == started
-        assert node.data.value(CONFIG) == (old, "uid/1")
+        assert node.data.to_keep(CONFIG) == kept(CONFIG, old, "uid/1")
         node.put("configmaps", "app", data={"a": "1"})
         node.api.down = False
         await until(lambda: node.rung == ["u1"])
@@ -328,6 +329,9 @@ async def test_runtime_classes_are_handlers_by_name() -> None:
 class LocalFiles(FakeData):
     """Files of the node, and who uses them."""
 
+    async def csi_driver(self, name: str) -> CsiDriver | None:
+        return CsiDriver(name=name, rules=CsiDriverRules())
+
     def uses(self, key: DataKey) -> bool:
         return any(key in keys for keys in self.followed.values())
 
@@ -343,6 +347,7 @@ async def test_static_pods_have_the_nodes_files_and_pods_of_the_api_never() -> N
         found = await joined.config_map("default", "app")
         assert found is not None
         assert found.data == {"from": "file"}
+        assert await joined.csi_driver("disks") is not None
         joined.follow(using())
         assert await joined.config_map("default", "app") is None
         joined.forget(PodUid("u1"))

@@ -1,0 +1,136 @@
+"""What the API told is kept for a restart without it, and let go when no pod uses it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from lightkube.models import core_v1 as v1
+
+from nodeagent.aio.supervise import Component
+from nodeagent.core.api_objects import Kept
+from nodeagent.engine.api_data import Strategy
+from nodeagent.engine.cluster_data import SPARED, ClusterData
+from nodeagent.errors import HostError
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.ids import PodUid
+from tests.apiserver.kinds import kind_at
+from tests.apiserver.store import Store
+from tests.fakes.api import FakeApi
+from tests.fakes.node import until
+from tests.fakes.pods import a_container, an_api_pod
+
+pytestmark = pytest.mark.looptime
+NAME = "ConfigMap/default/app"
+
+
+class FakeVault:
+    """A vault in memory; `full` disks refuse."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Kept] = {}
+        self.full = False
+        self.writes = 0
+
+    async def load(self) -> tuple[Kept, ...]:
+        return tuple(self.kept.values())
+
+    async def save(self, name: str, one: Kept) -> None:
+        if self.full:
+            raise HostError(op="save", target=name, detail="no space")
+        self.writes += 1
+        self.kept[name] = one
+
+    async def remove(self, name: str) -> None:
+        self.kept.pop(name, None)
+
+    async def keep_only(self, names: frozenset[str]) -> None:
+        self.kept = {name: one for name, one in self.kept.items() if name in names}
+
+
+def using() -> DesiredPod:
+    source = v1.EnvFromSource(configMapRef=v1.ConfigMapEnvSource(name="app"))
+    return an_api_pod(a_container(envFrom=[source]))
+
+
+def an_api(value: str) -> FakeApi:
+    store, kind = Store(), kind_at("configmaps", "", "v1")
+    assert kind is not None
+    metadata = {"name": "app", "namespace": "default"}
+    document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    store.create(kind, {**document, "data": {"a": value}}, "default")
+    return FakeApi(store)
+
+
+async def live(run: Component) -> None:
+    await run()
+
+
+@asynccontextmanager
+async def running(
+    api: FakeApi, vault: FakeVault, *, classes: list[dict[str, str]] | None = None
+) -> AsyncIterator[ClusterData]:
+    told = classes if classes is not None else []
+    data = ClusterData(
+        api,
+        vault,
+        strategy=Strategy.WATCH,
+        connected=lambda: not api.down,
+        on_change=lambda uids: None,
+        on_classes=lambda handlers: told.append(dict(handlers)),
+    )
+    await data.load()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(live(run)) for run in data.components().values()]
+        yield data
+        for task in tasks:
+            task.cancel()
+
+
+async def test_a_restart_without_the_server_knows_what_was_known() -> None:
+    api, vault = an_api("1"), FakeVault()
+    async with running(api, vault) as data:
+        data.data.follow(using())
+        data.services.follow(using())
+        await until(lambda: {NAME, "Services/default", "RuntimeClasses"} <= vault.kept.keys())
+    api.down = True
+    classes: list[dict[str, str]] = []
+    async with running(api, vault, classes=classes) as data:
+        data.data.follow(using())
+        data.services.follow(using())
+        found = await data.data.config_map("default", "app")
+        assert found is not None
+        assert found.data == {"a": "1"}
+        assert await data.services.services("default") == ()
+        assert classes == [{}]
+
+
+async def test_what_its_last_pod_leaves_is_removed() -> None:
+    vault = FakeVault()
+    async with running(an_api("1"), vault) as data:
+        data.data.follow(using())
+        await until(lambda: NAME in vault.kept)
+        data.data.forget(PodUid("u1"))
+        await until(lambda: NAME not in vault.kept)
+
+
+async def test_what_no_pod_of_this_run_uses_is_removed_only_after_a_while() -> None:
+    api, vault = an_api("1"), FakeVault()
+    vault.kept["Secret/default/old"] = Kept()
+    async with running(api, vault) as data:
+        data.data.follow(using())
+        await asyncio.sleep(SPARED - 1)
+        assert "Secret/default/old" in vault.kept
+        await asyncio.sleep(2)
+        assert "Secret/default/old" not in vault.kept
+        assert NAME in vault.kept
+
+
+async def test_a_full_disk_is_tried_again() -> None:
+    vault = FakeVault()
+    vault.full = True
+    async with running(an_api("1"), vault) as data:
+        data.data.follow(using())
+        await asyncio.sleep(5)
+        vault.full = False
+        await until(lambda: NAME in vault.kept)
