@@ -11,7 +11,7 @@ import msgspec
 from tornado.iostream import IOStream, StreamClosedError
 
 from nodeagent.core import websocket
-from nodeagent.core.spdy import Data, Opened, ProtocolError, Reset, Spdy
+from nodeagent.core.spdy import Data, ProtocolError, Reset, Spdy
 from nodeagent.core.spdy import Pinged as SpdyPinged
 from nodeagent.server.backing import StreamWish
 from nodeagent.server.refusals import status_of
@@ -165,8 +165,7 @@ class Command:
                 self._outputs.pop(event.stream, None)
             elif isinstance(event, SpdyPinged):
                 await self._runtime.write(event.answer)
-            elif not isinstance(event, Opened):
-                raise StreamClosedError  # the runtime says good-bye
+            # That streams are open, or that no new ones may be, changes nothing.
         if frames:
             await self._client.write(b"".join(frames))
 

@@ -22,6 +22,7 @@ class FakeStreaming:
         self.mode = "echo"
         self.amount = 0
         self.verdict = SUCCESS
+        self.parting = _HEAD.pack(0x80030007, 8) + b"\0" * 8  # GOAWAY, as a server that ends
         self.heads: list[str] = []
         self.received = bytearray()
         self.sizes: list[bytes] = []
@@ -112,10 +113,11 @@ class FakeStreaming:
             self.kinds = list(streams.ids)
             await writer.drain()
         self.input_ended.set()
+        writer.write(self.parting)  # no new streams, though the old ones go on
         if "stderr" in streams.ids:
             writer.write(streams.data("stderr", b"bye\n", last=True))
         writer.write(streams.data("stdout", b"", last=True))
-        writer.write(streams.data("error", self.verdict, last=True))
+        writer.write(streams.data("error", self.verdict, last=True) + self.parting)
         await writer.drain()
 
 
