@@ -62,7 +62,7 @@ from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.node import PodDirs
 from nodeagent.serving import Inside, heart, local_api, node_ports
 from nodeagent.settings import Settings
-from nodeagent.storage import Storage
+from nodeagent.storage import Objects, Storage
 from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, log_rotation, pull_bucket
 
 if TYPE_CHECKING:
@@ -137,13 +137,16 @@ class Assembly:
         self.observer.on_missed = self.metrics.missed_events.inc
         self.metering = Metering(self.metrics, threads)
         self._watcher = Inotify()
-        self.data = local_data(
+        self.local = local_data(
             settings,
             threads,
             self._watcher,
             on_change=self._ring_pods,
             on_problems=lambda _: self._tell_problems(),
         )
+        self.data: Objects = self.local
+        if self.cluster is not None:
+            self.data = self.cluster.data(self.local, on_change=self._ring_pods, keeper=self.keeper)
         self.storage = Storage(
             settings, threads, self.data, watcher=self._watcher, node=lambda: self.keeper.facts
         )
@@ -224,6 +227,8 @@ class Assembly:
         await self.journal.load()
         await self.access.load()
         await self.storage.load()
+        if self.cluster is not None:
+            await self.cluster.load()
         records = await taken_up(await self._records.load_all())
         for memory in records:
             self.probing.restore(memory.pod.uid, memory.probes)
@@ -267,7 +272,7 @@ class Assembly:
             "runtime": self.keeper.run,
             "observer": self.observer.run,
             "workers": self.workers.run,
-            "data": self.data.run,
+            "data": self.local.run,
             **(self.cluster.components() if self.cluster else {}),
             **self.storage.components(),
             "sources": self.sources.run,
@@ -348,7 +353,7 @@ class Assembly:
         self.drain.take(desired)
 
     def _all_problems(self) -> tuple[Problem, ...]:
-        return (*(self.sources.problems if self.sources else ()), *self.data.problems)
+        return (*(self.sources.problems if self.sources else ()), *self.local.problems)
 
     def _tell_problems(self) -> None:
         problems, known = self._all_problems(), self._problems

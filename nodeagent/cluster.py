@@ -7,6 +7,7 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent import __version__
+from nodeagent.adapters.host.vault import SealedVault
 from nodeagent.adapters.kube.client import KubeClient, Rate
 from nodeagent.aio.clock import WallClock
 from nodeagent.aio.supervise import Component
@@ -16,7 +17,9 @@ from nodeagent.core.node_object import NodeReading, biggest_images
 from nodeagent.core.node_patch import ATTACHED, PROVIDED_IP, NodeWish
 from nodeagent.core.static_refs import forbidden_reference
 from nodeagent.engine.api_pods import ApiPods
+from nodeagent.engine.cluster_data import ClusterData
 from nodeagent.engine.events_api import ApiEvents
+from nodeagent.engine.joined_data import JoinedData, Local
 from nodeagent.engine.journal import Journal
 from nodeagent.engine.lease import LeaseKeeper
 from nodeagent.engine.mirror import Mirrors
@@ -43,6 +46,7 @@ DECLARED = (  # features whose gates a node declares (KEP-5328)
     "RestartAllContainersOnContainerExits",
     "UserNamespacesHostNetworkSupport",
 )
+SEAL_KEY = "nodeagent-data.key"  # beside the kubeconfig, apart from the data that it seals
 UNINITIALIZED = v1.Taint(
     key="node.cloudprovider.kubernetes.io/uninitialized", value="true", effect="NoSchedule"
 )
@@ -65,7 +69,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cluster:
-    """A membership. `join` before `source` and `components`.
+    """A membership. `data`, then `join`, before `load`, `source` and `components`.
 
     SettingsError where the kubeconfig cannot be used.
     """
@@ -73,7 +77,7 @@ class Cluster:
     def __init__(self, settings: Settings, threads: Threads) -> None:
         assert settings.cluster is not None
         kubelet = settings.kubelet
-        self._settings = settings
+        self._settings, self._threads = settings, threads
         self.credentials = Credentials(settings, threads, WallClock())
         self.client = KubeClient(
             self.credentials.access,
@@ -82,6 +86,27 @@ class Cluster:
             agent=f"nodeagent/{__version__}",
         )
         self.own = OwnPods(self.client, node=settings.node.name)
+
+    def data(
+        self, local: Local, *, on_change: Callable[[Iterable[PodUid]], None], keeper: NodeKeeper
+    ) -> JoinedData:
+        """What pods refer to: of the API for its own pods, of `local` for static ones."""
+        access, paths = self._settings.cluster, self._settings.paths
+        assert access is not None
+        key = access.kubeconfig.with_name(SEAL_KEY)
+        self._data = ClusterData(
+            self.client,
+            SealedVault(str(paths.root), key=key, threads=self._threads),
+            strategy=self._settings.kubelet.config_map_and_secret_change_detection_strategy,
+            connected=lambda: self.client.connected,
+            on_change=on_change,
+            on_classes=keeper.define_classes,
+        )
+        return JoinedData(self._data.data, self._data.services, local)
+
+    async def load(self) -> None:
+        """Take up what the API told an earlier run."""
+        await self._data.load()
 
     def source(self, records: Iterable[PodMemory]) -> Mapping[Source, ManifestSource]:
         """The API as a source of pods; `records` are those of the agent's last run."""
@@ -188,6 +213,7 @@ class Cluster:
                 self.client, addresses=self._addresses, metrics=self._parts.metrics
             ),
             "own pods": self.own.run,
+            **self._data.components(),
             "node report": self.node.run,
             "lease": self.lease.run,
             "status report": self.report.run,

@@ -199,7 +199,7 @@ _OTHERS: Final = "not the agent's to do"
 KUBELET_CONFIGURATION: Final = Support(
     honoured=tuple(
         "address allowedUnsafeSysctls authentication authorization cgroupDriver cgroupRoot"
-        " clusterDNS clusterDomain"
+        " clusterDNS clusterDomain configMapAndSecretChangeDetectionStrategy"
         " containerLogMaxFiles containerLogMaxSize containerLogMonitorInterval"
         " containerRuntimeEndpoint cpuCFSQuota cpuCFSQuotaPeriod crashLoopBackOff"
         " enableControllerAttachDetach enforceNodeAllocatable eventBurst eventRecordQPS"
@@ -237,7 +237,7 @@ KUBELET_CONFIGURATION: Final = Support(
             _NO_METRICS,
         ),
         **dict.fromkeys(
-            "configMapAndSecretChangeDetectionStrategy contentType podCIDR".split(),
+            "contentType podCIDR".split(),
             _NO_CLUSTER,
         ),
         **dict.fromkeys(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import enum
 import random
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -26,6 +25,7 @@ from nodeagent.model.data import (
 )
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
+from nodeagent.settings.names import ChangeDetection
 
 log = structlog.get_logger()
 
@@ -34,14 +34,6 @@ SOON: Final = 2.0  # between two looks at a claim that is not bound yet
 SELDOM: Final = 60.0  # between two looks at what may not be watched
 _LAG: Final = 0.1  # first wait after a 403: the authorizer learns of a new pod after we do
 _LONGEST: Final = 10.0
-
-
-class Strategy(enum.StrEnum):
-    """configMapAndSecretChangeDetectionStrategy."""
-
-    WATCH = "Watch"
-    CACHE = "Cache"
-    GET = "Get"
 
 
 class _Entry:
@@ -63,16 +55,17 @@ class ApiData:
     """A `DataSource`. `follow` registers what a pod refers to, and its pull secrets.
 
     Nodes may watch a single config map or secret that a pod of theirs uses, and read, not watch,
-    claims and volumes (node authorizer): those are looked at again from time to time. An immutable
-    object is asked for once. `on_change` takes the uids of the pods to ring, `on_kept` the keys
-    whose object became another or is no longer used. Source: watch_based_manager of a kubelet.
+    claims and volumes (node authorizer): those are looked at again from time to time. `strategy`
+    is configMapAndSecretChangeDetectionStrategy. An immutable object is asked for once.
+    `on_change` takes the uids of the pods to ring, `on_kept` the keys whose object became another
+    or is no longer used. Source: watch_based_manager of a kubelet.
     """
 
     def __init__(
         self,
         api: Api,
         *,
-        strategy: Strategy = Strategy.WATCH,
+        strategy: ChangeDetection = ChangeDetection.WATCH,
         connected: Callable[[], bool],
         on_change: Callable[[Iterable[PodUid]], None],
         on_kept: Callable[[DataKey], None] = lambda _: None,
@@ -181,7 +174,7 @@ class ApiData:
         entry = self._entries.get(key)
         if entry is None or not self._interests.users(key):
             return await self._once(key)
-        if self._strategy is Strategy.GET and key.kind in _WATCHED:
+        if self._strategy is ChangeDetection.GET and key.kind in _WATCHED:
             await self._look(key, entry)
         if not entry.answered.is_set() and (self._connected() or not entry.known):
             with contextlib.suppress(TimeoutError):
@@ -219,7 +212,7 @@ class ApiData:
         while True:
             entry = self._entries[key]
             try:
-                if self._strategy is Strategy.WATCH and key.kind in _WATCHED:
+                if self._strategy is ChangeDetection.WATCH and key.kind in _WATCHED:
                     await self._watch(key)
                 else:
                     self._take(key, await self._read(key))

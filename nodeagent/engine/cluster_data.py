@@ -10,12 +10,13 @@ from nodeagent.aio.bell import Bell
 from nodeagent.aio.supervise import Component
 from nodeagent.core.api_objects import Kept
 from nodeagent.engine.api_classes import ApiClasses
-from nodeagent.engine.api_data import ApiData, Strategy
+from nodeagent.engine.api_data import ApiData
 from nodeagent.engine.api_ports import Api, Vault
 from nodeagent.engine.api_services import ApiServices
 from nodeagent.errors import HostError
 from nodeagent.model.data import DataKey
 from nodeagent.model.ids import PodUid
+from nodeagent.settings.names import ChangeDetection
 
 log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ class ClusterData:
         api: Api,
         vault: Vault,
         *,
-        strategy: Strategy,
+        strategy: ChangeDetection,
         connected: Callable[[], bool],
         on_change: Callable[[Iterable[PodUid]], None],
         on_classes: Callable[[Mapping[str, str]], None],

@@ -11,7 +11,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.api_objects import Kept, kept
 from nodeagent.engine.api_classes import ApiClasses
-from nodeagent.engine.api_data import ApiData, Strategy
+from nodeagent.engine.api_data import ApiData
 from nodeagent.engine.api_services import ApiServices
 from nodeagent.engine.joined_data import JoinedData
 from nodeagent.errors import SourceUnknown
@@ -19,6 +19,7 @@ from nodeagent.model.csi import CsiDriverRules
 from nodeagent.model.data import ConfigMap, CsiDriver, DataKey, DataKind, Secret
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
+from nodeagent.settings.names import ChangeDetection
 from tests.apiserver.kinds import kind_at
 from tests.fakes.api import FakeApi
 from tests.fakes.host import FakeData
@@ -39,7 +40,7 @@ def using(name: str = "app", *, uid: str = "u1", **spec: Any) -> DesiredPod:
 class Followed:
     """The sources over an API server in memory; who was rung, and what was to be kept."""
 
-    def __init__(self, strategy: Strategy = Strategy.WATCH) -> None:
+    def __init__(self, strategy: ChangeDetection = ChangeDetection.WATCH) -> None:
         self.api = FakeApi()
         self.rung: list[PodUid] = []
         self.to_keep: list[DataKey] = []
@@ -69,7 +70,7 @@ class Followed:
 
 
 @asynccontextmanager
-async def following(strategy: Strategy = Strategy.WATCH) -> AsyncIterator[Followed]:
+async def following(strategy: ChangeDetection = ChangeDetection.WATCH) -> AsyncIterator[Followed]:
     followed = Followed(strategy)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(followed.data.run())]
@@ -233,7 +234,7 @@ def bind(node: Followed) -> None:
 
 
 async def test_get_reads_anew_for_every_use() -> None:
-    async with following(Strategy.GET) as node:
+    async with following(ChangeDetection.GET) as node:
         node.put("configmaps", "app", data={"a": "1"})
         node.data.follow(using())
         await node.data.config_map("default", "app")
@@ -246,7 +247,7 @@ async def test_get_reads_anew_for_every_use() -> None:
 
 
 async def test_cache_reads_once_a_minute() -> None:
-    async with following(Strategy.CACHE) as node:
+    async with following(ChangeDetection.CACHE) as node:
         node.put("configmaps", "app", data={"a": "1"})
         node.data.follow(using())
         await node.data.config_map("default", "app")

@@ -9,11 +9,11 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.aio.supervise import Component
 from nodeagent.core.api_objects import Kept
-from nodeagent.engine.api_data import Strategy
 from nodeagent.engine.cluster_data import SPARED, ClusterData
 from nodeagent.errors import HostError
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
+from nodeagent.settings.names import ChangeDetection
 from tests.apiserver.kinds import kind_at
 from tests.apiserver.store import Store
 from tests.fakes.api import FakeApi
@@ -74,7 +74,7 @@ async def running(
     data = ClusterData(
         api,
         vault,
-        strategy=Strategy.WATCH,
+        strategy=ChangeDetection.WATCH,
         connected=lambda: not api.down,
         on_change=lambda uids: None,
         on_classes=lambda handlers: told.append(dict(handlers)),
