@@ -147,8 +147,10 @@ class Assembly:
         self.data: Objects = self.local
         if self.cluster is not None:
             self.data = self.cluster.data(self.local, on_change=self._ring_pods, keeper=self.keeper)
+        facts, clock = (lambda: self.keeper.facts), self.clock
+        member = self.cluster.membership(self.keeper, clock) if self.cluster else None
         self.storage = Storage(
-            settings, threads, self.data, watcher=self._watcher, node=lambda: self.keeper.facts
+            settings, threads, self.data, watcher=self._watcher, node=facts, member=member
         )
         self._tools = self._make_tools()
         self.sources: Sources | None = None
@@ -163,8 +165,6 @@ class Assembly:
             marker=FileMarker(settings.paths.socket.parent / "draining"),
         )
 
-    # --- what probing tells -----------------------------------------------------------------
-
     def health_changed(self, uid: PodUid, container: str, health: Health) -> None:
         """A probe decided: the pod looks again."""
         self.workers.ring(uid)
@@ -172,8 +172,6 @@ class Assembly:
     def memory_changed(self, uid: PodUid) -> None:
         """A streak changed: the pod's record is saved when it comes to rest."""
         self.workers.ring(uid)
-
-    # --- building ---------------------------------------------------------------------------
 
     def _make_tools(self) -> Tools:
         configs = Configs(
@@ -367,6 +365,7 @@ class Assembly:
     def _forgotten(self, memory: PodMemory) -> None:
         self.probing.forget(memory.pod.uid)
         self.data.forget(memory.pod.uid)
+        self.storage.forget(memory.pod.uid)
         self.publisher.forget(memory.pod.uid)
         if self.cluster is not None:
             self.cluster.forgotten()

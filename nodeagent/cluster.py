@@ -38,6 +38,7 @@ from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.observed import SeenImage
 from nodeagent.settings import Settings
+from nodeagent.storage import Membership
 
 DECLARED = (  # features whose gates a node declares (KEP-5328)
     "ExtendWebSocketsToKubelet",
@@ -107,6 +108,18 @@ class Cluster:
     async def load(self) -> None:
         """Take up what the API told an earlier run."""
         await self._data.load()
+
+    def membership(self, keeper: NodeKeeper, clock: Clock) -> Membership:
+        """What volumes need of it; before `join`."""
+        return Membership(
+            api=self.client,
+            clock=clock,
+            node=lambda: self.node.node,
+            trouble=lambda text: keeper.trouble("csi", text),
+            in_use=lambda names: keeper.learn(
+                msgspec.structs.replace(keeper.facts, volumes_in_use=names)
+            ),
+        )
 
     def source(self, records: Iterable[PodMemory]) -> Mapping[Source, ManifestSource]:
         """The API as a source of pods; `records` are those of the agent's last run."""

@@ -1,7 +1,10 @@
 """Builds everything about volumes: a piece of `app.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+import msgspec
+from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
@@ -19,15 +22,23 @@ from nodeagent.adapters.volumes.host_path import HostPath
 from nodeagent.adapters.volumes.image import ImageVolume
 from nodeagent.adapters.volumes.local import LocalVolume
 from nodeagent.adapters.volumes.nfs import NfsVolume
-from nodeagent.adapters.volumes.projected import ProjectedVolume
+from nodeagent.adapters.volumes.projected import Part, ProjectedVolume
 from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.adapters.volumes.secret import SecretVolume
+from nodeagent.adapters.volumes.token_file import TokenFile
+from nodeagent.adapters.volumes.trust_file import TrustFile
 from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
-from nodeagent.engine.ports import DataSource
+from nodeagent.engine.api_ports import Api
+from nodeagent.engine.csi_cluster import CsiCluster
+from nodeagent.engine.csi_node import CsiNode
+from nodeagent.engine.ports import Clock, DataSource
+from nodeagent.engine.tokens import Tokens
+from nodeagent.engine.trust_bundles import TrustBundles
 from nodeagent.model.data import CsiDriver
+from nodeagent.model.ids import PodUid
 from nodeagent.model.node import NodeFacts
 from nodeagent.settings import Settings
 
@@ -44,6 +55,20 @@ class Objects(DataSource, Protocol):
         ...
 
 
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """What the volumes of a member of a cluster need of it.
+
+    `node` is the Node as the API has it; `in_use` takes the volumes that its status is to name,
+    `trouble` why the node cannot be used.
+    """
+
+    api: Api
+    clock: Clock
+    node: Callable[[], v1.Node | None]
+    in_use: Callable[[tuple[str, ...]], None]
+    trouble: Callable[[str], None]
+
+
 class Storage:
     """The volumes of the node and who mounts them. `load` before `components`."""
 
@@ -55,10 +80,13 @@ class Storage:
         *,
         watcher: Inotify,
         node: Callable[[], NodeFacts],
+        member: Membership | None = None,
     ) -> None:
         root, kernel = str(settings.paths.root), Kernel()
-        cluster: Cluster = LocalFacts(data.csi_driver)
+        joined = Joined(settings, member) if member is not None else None
+        cluster: Cluster = joined.csi if joined is not None else LocalFacts(data.csi_driver)
         drivers = Drivers(cluster)
+        self._joined = joined
         self._sockets = PluginSockets(
             f"{root}/plugins_registry", {"CSIPlugin": drivers}, threads=threads, watcher=watcher
         )
@@ -72,15 +100,62 @@ class Storage:
             threads=threads,
             node=lambda: settings.node.name,
         )
-        self.registry = volume_registry(settings, threads, data=data, node=node, csi=self.csi)
+        if member is not None:
+            self.csi.on_use = member.in_use
+        self.registry = volume_registry(
+            settings,
+            threads,
+            data=data,
+            node=node,
+            csi=self.csi,
+            parts=joined.parts() if joined is not None else {},
+        )
 
     async def load(self) -> None:
         """Take up what an earlier run left on disk."""
         await self.csi.load()
 
+    def forget(self, uid: PodUid) -> None:
+        """The pod is over."""
+        if self._joined is not None:
+            self._joined.tokens.forget(uid)
+
     def components(self) -> dict[str, Component]:
         """What runs beside the pods."""
-        return {"plugins": self._sockets.run}
+        more = self._joined.components() if self._joined is not None else {}
+        return {**more, "plugins": self._sockets.run}
+
+
+class Joined:
+    """What only a member of a cluster has: tokens, trust bundles, facts about CSI."""
+
+    def __init__(self, settings: Settings, member: Membership) -> None:
+        api, name = member.api, settings.node.name
+        self.tokens = Tokens(api, member.clock)
+        trusts = settings.gate("ClusterTrustBundleProjection")
+        self._bundles = TrustBundles(api) if trusts else None
+        self._csi_node = CsiNode(api, name=name, node=member.node, on_trouble=member.trouble)
+        self.csi = CsiCluster(
+            api,
+            name=name,
+            tokens=self.tokens,
+            csi_node=self._csi_node,
+            node=member.node,
+        )
+
+    def parts(self) -> dict[str, Part]:
+        """Sources of projected volumes."""
+        parts: dict[str, Part] = {"serviceAccountToken": TokenFile(self.tokens).make}
+        if self._bundles is not None:
+            parts["clusterTrustBundle"] = TrustFile(self._bundles).make
+        return parts
+
+    def components(self) -> dict[str, Component]:
+        """What runs."""
+        found: dict[str, Component] = {"csi node": self._csi_node.run, "csi drivers": self.csi.run}
+        if self._bundles is not None:
+            found["trust bundles"] = self._bundles.run
+        return found
 
 
 def volume_registry(
@@ -90,6 +165,7 @@ def volume_registry(
     data: DataSource,
     node: Callable[[], NodeFacts],
     csi: CsiVolume,
+    parts: Mapping[str, Part],
 ) -> VolumeRegistry:
     """Every kind of volume there is, in the order in which they are asked."""
     kernel, root = Kernel(), str(settings.paths.root)
@@ -108,7 +184,7 @@ def volume_registry(
         SecretVolume(data, written),
         DownwardVolume(written, node=node),
         ImageVolume(node=node),
-        ProjectedVolume(data, written, node=node, parts={}),
+        ProjectedVolume(data, written, node=node, parts=parts),
         ClaimVolume(data, (host_path, local, nfs, csi), root=root, node=node),
         nfs,
         local,

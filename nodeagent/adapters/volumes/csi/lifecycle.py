@@ -57,6 +57,7 @@ class Lifecycle:
         self._kernel, self._files, self._threads = kernel, files, threads
         self._staging = Staging(root, kernel, files, threads)
         self._give = give
+        self.on_change: Callable[[], None] = lambda: None  # the records have changed
         self._turns = Turns()
         self.records: dict[str, Record] = {}  # by their folders
 
@@ -231,10 +232,12 @@ class Lifecycle:
         if self.records.get(home) != record:
             await self._on_disk(records.write, home, record)
             self.records[home] = record
+            self.on_change()
 
     async def _forget(self, home: str) -> None:
         await self._on_disk(records.remove, home)
         self.records.pop(home, None)
+        self.on_change()
 
     async def _on_disk(self, call: Callable[..., None], *arguments: object) -> None:
         try:

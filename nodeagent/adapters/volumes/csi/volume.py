@@ -22,7 +22,10 @@ _PATIENCE = 10.0  # seconds for a driver to say how full a volume is
 
 
 class CsiVolume:
-    """A kind of volume of pods, and of PersistentVolumes. `node` gives the node's name."""
+    """A kind of volume of pods, and of PersistentVolumes. `node` gives the node's name.
+
+    `on_use` takes what `in_use` gives whenever that has become something else.
+    """
 
     name = "kubernetes.io/csi"
     refreshes = True
@@ -51,10 +54,19 @@ class CsiVolume:
             threads=threads,
             give=self._give,
         )
+        self._lifecycle.on_change = self._tell_use
+        self.on_use: Callable[[tuple[str, ...]], None] = lambda names: None
+        self._told: tuple[str, ...] = ()
 
     async def load(self) -> None:
         """Take up what an earlier run left; before anything else."""
         await self._lifecycle.load()
+        self._tell_use()
+
+    def _tell_use(self) -> None:
+        if (names := self.in_use()) != self._told:
+            self._told = names
+            self.on_use(names)
 
     def in_use(self) -> tuple[str, ...]:
         """Volumes that must not be detached, as node.status.volumesInUse names them."""
