@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nodeagent import logs
+from nodeagent import logs, upkeep
 from nodeagent.adapters.cri.connect import Cri
 from nodeagent.adapters.host.facts import read_facts
 from nodeagent.adapters.host.files import HostPodFiles
@@ -39,6 +39,7 @@ from nodeagent.engine.drain import Drain
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.foresight import Foresight
 from nodeagent.engine.gate import Gate
+from nodeagent.engine.gauge import NotMeasured
 from nodeagent.engine.hooks import Hooks
 from nodeagent.engine.journal import Journal, tell_problems
 from nodeagent.engine.node import NodeKeeper
@@ -58,12 +59,11 @@ from nodeagent.metering import Metering
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
-from nodeagent.model.memory import Health, PodMemory
+from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import PodDirs
 from nodeagent.serving import Inside, heart, local_api, node_ports
 from nodeagent.settings import Settings
 from nodeagent.storage import Objects, Storage
-from nodeagent.upkeep import Upkeep, image_access, image_deeds, image_gc, log_rotation, pull_bucket
 
 if TYPE_CHECKING:
     from nodeagent.cluster import Cluster  # a node alone imports none of it
@@ -104,15 +104,15 @@ class Assembly:
             facts=node_facts(settings, self._host),
             on_change=self.workers.ring_all,
         )
-        self.access = image_access(settings, lambda: self.data, threads, self.clock)
-        self.image_gc = image_gc(
+        self.access = upkeep.image_access(settings, lambda: self.data, threads, self.clock)
+        self.image_gc = upkeep.image_gc(
             settings,
             threads,
             cri=cri,
             ready=self._ready,
             given=(self.state, self.access, self.journal, self.clock),
         )
-        self.log_rotation = log_rotation(
+        self.log_rotation = upkeep.log_rotation(
             settings, threads, cri=cri, state=self.state, clock=self.clock
         )
         self.pulls = Pulls(
@@ -122,14 +122,14 @@ class Assembly:
             on_done=self.workers.ring,
             parallel=settings.kubelet.max_parallel_image_pulls or PARALLEL_PULLS,
             access=self.access,
-            bucket=pull_bucket(settings),
+            bucket=upkeep.pull_bucket(settings),
         )
         self.probing = Probing(
             checks=ProbeChecks(cri.containers),
             pressure=ProcPressure(),
             recorder=self.journal,
             clock=self.clock,
-            listener=self,
+            listener=self.workers,
             rules=probe_rules(settings),
         )
         self.metrics = AgentMetrics()
@@ -164,14 +164,6 @@ class Assembly:
             memories=self.workers.memories,
             marker=FileMarker(settings.paths.socket.parent / "draining"),
         )
-
-    def health_changed(self, uid: PodUid, container: str, health: Health) -> None:
-        """A probe decided: the pod looks again."""
-        self.workers.ring(uid)
-
-    def memory_changed(self, uid: PodUid) -> None:
-        """A streak changed: the pod's record is saved when it comes to rest."""
-        self.workers.ring(uid)
 
     def _make_tools(self) -> Tools:
         configs = Configs(
@@ -284,8 +276,8 @@ class Assembly:
             "image gc": self.image_gc.run,
         }
 
-    def _upkeep(self) -> Upkeep:
-        return Upkeep(
+    def _upkeep(self) -> upkeep.Upkeep:
+        return upkeep.Upkeep(
             settings=self._settings,
             threads=self._threads,
             state=self.state,
@@ -294,6 +286,13 @@ class Assembly:
             tools=self._tools,
             workers=self.workers,
             ready=self._ready,
+            evicts=upkeep.Evicts(
+                settings=lambda: self._settings,
+                keeper=self.keeper,
+                image_gc=self.image_gc,
+                images=self._cri.images,
+                disks=NotMeasured(),
+            ),
         )
 
     def _inside(self) -> Inside:
@@ -314,7 +313,7 @@ class Assembly:
             node=self.node_view.node,
             problems=self._all_problems,
             foresee=foresight.foresee,
-            images=image_deeds(self.image_gc),
+            images=upkeep.image_deeds(self.image_gc),
             api=self.cluster.client if self.cluster else None,
             in_api=self.cluster.own.get if self.cluster else lambda key: None,
         )

@@ -99,9 +99,13 @@ class Driver:
         """See `Cgroups`."""
         return await self._known.list_pods()
 
-    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
+    async def memory_use(self, path: str, *, below: bool = True) -> Mapping[str, MemoryUse]:
         """See `Cgroups`."""
-        return await self._known.memory_use(path)
+        return await self._known.memory_use(path, below=below)
+
+    async def tasks(self, path: str) -> int | None:
+        """See `Cgroups`."""
+        return await self._known.tasks(path)
 
 
 class HostReader:

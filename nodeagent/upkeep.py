@@ -11,6 +11,7 @@ from nodeagent.adapters.credentials.plugins import Plugins
 from nodeagent.adapters.cri.connect import Cri
 from nodeagent.adapters.host.disks import HostDisks
 from nodeagent.adapters.host.docker_config import DockerConfig
+from nodeagent.adapters.host.gauge import HostGauge
 from nodeagent.adapters.host.leftovers import HostLeftovers
 from nodeagent.adapters.host.log_files import HostLogFiles
 from nodeagent.adapters.host.pull_files import HostPullFiles
@@ -19,12 +20,15 @@ from nodeagent.aio.threads import Threads
 from nodeagent.build import Driver
 from nodeagent.core.bucket import Bucket
 from nodeagent.core.image_access import AccessRules
-from nodeagent.core.rules import gc_rules, log_rules
-from nodeagent.engine.dead import DeadLimit
+from nodeagent.core.rules import enforced_capacity, eviction_rules, gc_rules, log_rules
+from nodeagent.engine.dead import DeadLimit, DeadSweep
+from nodeagent.engine.evict import Evictor, EvictParts
 from nodeagent.engine.execute import Tools
+from nodeagent.engine.gauge import Disks, GaugeParts, ImagePaths, NodeGauge
 from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.image_gc import GcPorts, ImageGc
 from nodeagent.engine.log_rotation import LogRotation
+from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.ports import Clock, DataSource, Recorder
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
@@ -114,6 +118,16 @@ def image_deeds(gc: ImageGc) -> ImageDeeds:
     )
 
 
+class Evicts(msgspec.Struct, frozen=True, kw_only=True):
+    """What eviction needs beside the rest of the upkeep. `settings` are those in force."""
+
+    settings: Callable[[], Settings]
+    keeper: NodeKeeper
+    image_gc: ImageGc
+    images: ImagePaths
+    disks: Disks
+
+
 class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
     """What the components are made of."""
 
@@ -125,6 +139,7 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
     tools: Tools
     workers: Workers
     ready: asyncio.Event
+    evicts: Evicts
 
     def components(self) -> dict[str, Component]:
         """What runs, in the order of its start."""
@@ -144,7 +159,39 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             total=dead.total,
             allow=self._allow_dead,
         )
-        return {"sweep": sweep.run, "dead": limit.run}
+        return {"sweep": sweep.run, "dead": limit.run, "eviction": self._evictor().run}
+
+    def _evictor(self) -> Evictor:
+        """Who ends pods where the node runs short."""
+        given, driver = self.evicts, self.driver
+        gauge = NodeGauge(
+            GaugeParts(
+                host=HostGauge(self.threads),
+                cgroups=driver,
+                disks=given.disks,
+                images=given.images,
+                rules=lambda: driver.rules,
+                pods_limit=lambda: enforced_capacity(
+                    given.settings(), given.keeper.facts.capacity
+                ).get("memory", 0),
+                seen=self.workers.seen,
+                root=str(self.settings.paths.root),
+            )
+        )
+        dead = DeadSweep(self._allow_dead, usual=lambda: driver.rules.dead_per_container)
+        return Evictor(
+            EvictParts(
+                gauge=gauge,
+                pods=self.workers,
+                node=given.keeper,
+                recorder=self.tools.recorder,
+                clock=self.tools.clock,
+                reclaim=(dead.sweep, lambda: given.image_gc.collect(everything=True)),
+                ready=self.ready,
+                name=self.settings.node.name,
+            ),
+            rules=lambda: eviction_rules(given.settings()),
+        )
 
     def _is_known(self, uid: PodUid) -> bool:
         seen = self.state.observed(uid)

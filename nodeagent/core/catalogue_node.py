@@ -65,6 +65,16 @@ ENTRIES: Final = (
         "systemctl start nodeagent; or name the socket with --socket; or use sudo.",
     ),
     Entry(
+        "NA8005",
+        "The node runs short of a resource",
+        ("EvictionThresholdMet",),
+        "Less memory, disk, inodes or process ids are left than a threshold of evictionHard or "
+        "evictionSoft asks for. Unused images and ended containers go first where that helps, then "
+        "pods, one every ten seconds.",
+        "Free what the message names. nodeagent events tells which pods went; docs/eviction.md "
+        "tells which go first.",
+    ),
+    Entry(
         "NA9001",
         "The API server refused or failed a request",
         ("ApiError",),

@@ -317,8 +317,10 @@ ENTRIES: Final = (
         "A pod was evicted",
         ("Evicted",),
         "The node ran short of memory, disk, inodes or process ids, and this pod used most "
-        "beyond its requests. Static pods come back once the pressure is over.",
-        "Set requests to what the pod really uses; free disk; see evictionHard.",
+        "beyond its requests; or the pod took more of the disk than an emptyDir's sizeLimit or a "
+        "limit of ephemeral-storage allows; or it came while the node was short. Static pods and "
+        "those of a system priority are never evicted.",
+        "Set requests and limits to what the pod really uses; free disk; see evictionHard.",
     ),
     Entry(
         "NA6002",

@@ -38,7 +38,13 @@ def _requested(
     """A pod that ends already keeps its reason; only its deadline may come nearer."""
     grace = max(min(request.grace, spec_grace(memory)), MIN_POD_GRACE)
     if ending is None:
-        return Ending(why=request.why, at=now, grace=grace, message=request.message)
+        return Ending(
+            why=request.why,
+            at=now,
+            grace=grace,
+            message=request.message,
+            disrupts=request.disrupts,
+        )
     if memory.torn_down or now + grace >= ending.deadline_at:
         return ending
     return replace(ending, at=now, grace=grace)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from nodeagent.core.dead import dead_allowance
+from nodeagent.core.eviction import thresholds_of
 from nodeagent.core.image_gc import GcRules
 from nodeagent.core.log_rotation import LogRules
 from nodeagent.core.quantity import amount
+from nodeagent.model.eviction import EvictionRules
 from nodeagent.model.node import NodeRules
 from nodeagent.model.probes import ProbeRules
 from nodeagent.settings import Settings
@@ -51,6 +53,23 @@ def gc_rules(settings: Settings) -> GcRules:
         low_percent=kubelet.image_gc_low_threshold_percent,
         min_age=kubelet.image_minimum_gc_age,
         max_age=kubelet.image_maximum_gc_age,
+    )
+
+
+def eviction_rules(settings: Settings) -> EvictionRules:
+    """When pods are evicted."""
+    kubelet = settings.kubelet
+    return EvictionRules(
+        thresholds=thresholds_of(
+            kubelet.eviction_hard,
+            kubelet.eviction_soft,
+            kubelet.eviction_soft_grace_period,
+            kubelet.eviction_minimum_reclaim,
+            pods_limited=Enforce.PODS in kubelet.enforce_node_allocatable,
+        ),
+        transition=kubelet.eviction_pressure_transition_period,
+        most_grace=float(kubelet.eviction_max_pod_grace_period),
+        local_limits=kubelet.local_storage_capacity_isolation,
     )
 
 

@@ -244,6 +244,8 @@ def _disruption(memory: PodMemory, phase: str) -> str:
     ending = memory.ending
     if ending is None or ending.why not in _DISRUPTIONS or phase not in TERMINAL:
         return ""
+    if not ending.disrupts:
+        return ""
     return ending.message or _END_TEXT.get(ending.why, "")
 
 

@@ -146,7 +146,7 @@ POD: Final[Mapping[str, Support]] = {
             _NO_KIND,
         ),
         notes={
-            "emptyDir": "sizeLimit holds for volumes in memory",
+            "emptyDir": "a pod beyond sizeLimit is evicted; in memory there is no more room",
             "image": "where the runtime can mount images",
             "csi": "where a CSIDriver document allows it",
             "persistentVolumeClaim": "bound to a hostPath, local, nfs or CSI volume",
@@ -191,7 +191,6 @@ def _refused(
 
 _NO_METRICS: Final = "metrics are those of the agent itself"
 _NO_CLUSTER: Final = "there is no cluster to join yet"
-_NO_EVICTION: Final = "nothing is evicted for want of resources yet"
 _NO_PINNING: Final = "CPUs, memory and devices are not pinned to containers"
 _NO_GATE: Final = "a feature that is off in Kubernetes v1.36"
 _OTHERS: Final = "not the agent's to do"
@@ -203,7 +202,9 @@ KUBELET_CONFIGURATION: Final = Support(
         " containerLogMaxFiles containerLogMaxSize containerLogMonitorInterval"
         " containerRuntimeEndpoint cpuCFSQuota cpuCFSQuotaPeriod crashLoopBackOff"
         " enableControllerAttachDetach enforceNodeAllocatable eventBurst eventRecordQPS"
-        " evictionHard featureGates httpCheckFrequency imageGCHighThresholdPercent"
+        " evictionHard evictionMaxPodGracePeriod evictionMinimumReclaim"
+        " evictionPressureTransitionPeriod evictionSoft evictionSoftGracePeriod featureGates"
+        " httpCheckFrequency imageGCHighThresholdPercent localStorageCapacityIsolation"
         " imageGCLowThresholdPercent imageMaximumGCAge imageMinimumGCAge"
         " imagePullCredentialsVerificationPolicy imageServiceEndpoint kubeAPIBurst kubeAPIQPS"
         " kubeReserved logging"
@@ -229,7 +230,6 @@ KUBELET_CONFIGURATION: Final = Support(
         "enableContentionProfiling": "there is nothing of the kind in Python",
         "cgroupsPerQOS": "pods always have cgroups",
         "containerLogMaxWorkers": "rotation takes no worker",
-        "localStorageCapacityIsolation": _NO_EVICTION,
         "systemReservedCgroup": "reservations limit pods, not the system's own cgroups",
         "kubeReservedCgroup": "reservations limit pods, not the system's own cgroups",
         **dict.fromkeys(
@@ -240,11 +240,7 @@ KUBELET_CONFIGURATION: Final = Support(
             "contentType podCIDR".split(),
             _NO_CLUSTER,
         ),
-        **dict.fromkeys(
-            "evictionMaxPodGracePeriod evictionMinimumReclaim evictionPressureTransitionPeriod"
-            " evictionSoft evictionSoftGracePeriod kernelMemcgNotification".split(),
-            _NO_EVICTION,
-        ),
+        "kernelMemcgNotification": "memory is looked at every ten seconds",
         **dict.fromkeys(
             "cpuManagerPolicy cpuManagerPolicyOptions cpuManagerReconcilePeriod"
             " memoryManagerPolicy reservedMemory reservedSystemCPUs topologyManagerPolicy"
@@ -264,7 +260,7 @@ KUBELET_CONFIGURATION: Final = Support(
     notes={
         "cgroupDriver": "the runtime's own answer wins",
         "enforceNodeAllocatable": "`pods` or not; the words for other cgroups do nothing",
-        "evictionHard": "counts for what is allocatable; nothing is evicted yet",
+        "evictionHard": "containerfs.* follow the file system that containers are on",
         "featureGates": "PreventStaticPodAPIReferences, the node's port, what a node declares",
         "logging": "format and verbosity",
         "port": "standalone only where asked for; so are the other ports",

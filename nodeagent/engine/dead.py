@@ -7,6 +7,23 @@ from nodeagent.core.dead import dead_allowance
 from nodeagent.engine.state import NodeState
 
 PERIOD = 60.0
+MOMENT = 3.0  # seconds in which pods remove what they no longer may keep
+
+
+class DeadSweep:
+    """Takes away every ended container that may go, now. `allow` is told how many are kept."""
+
+    def __init__(self, allow: Callable[[int], None], *, usual: Callable[[], int]) -> None:
+        self._allow, self._usual = allow, usual
+
+    async def sweep(self) -> None:
+        """The pods' own tasks have had a moment to do it afterwards."""
+        usual = self._usual()
+        self._allow(1)
+        try:
+            await asyncio.sleep(MOMENT)
+        finally:
+            self._allow(usual)
 
 
 class DeadLimit:

@@ -276,11 +276,15 @@ class Cgroups(Protocol):
         """Pods that have a cgroup, with its path."""
         ...
 
-    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
-        """Memory of the cgroup, under "", and of each right below it, by container id or name.
+    async def memory_use(self, path: str, *, below: bool = True) -> Mapping[str, MemoryUse]:
+        """Memory of the cgroup under "", with `below` of each right below it by container id too.
 
-        What is gone is left out: nothing at all where the cgroup is.
+        Path "" is the host's own, which cgroup v2 does not tell. What is gone is left out.
         """
+        ...
+
+    async def tasks(self, path: str) -> int | None:
+        """How many processes and threads there are in it and below; None where nobody counts."""
         ...
 
 

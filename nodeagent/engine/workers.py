@@ -13,7 +13,7 @@ from nodeagent.engine.state import NodeState
 from nodeagent.engine.worker import PodWorker
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.model.ids import PodUid
-from nodeagent.model.memory import EndRequest, PodMemory
+from nodeagent.model.memory import EndRequest, Health, PodMemory
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
@@ -95,6 +95,14 @@ class Workers:
             worker.ring()
         elif self._group is not None:
             self._begin(uid)
+
+    def health_changed(self, uid: PodUid, container: str, health: Health) -> None:
+        """A probe decided: the pod looks again."""
+        self.ring(uid)
+
+    def memory_changed(self, uid: PodUid) -> None:
+        """A streak of a probe changed: the pod's record is saved when it comes to rest."""
+        self.ring(uid)
 
     def ring_all(self) -> None:
         """Something that concerns every pod changed."""

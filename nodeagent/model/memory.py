@@ -67,6 +67,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     grace: float
     message: str = ""
+    disrupts: bool = True  # an end by the node is told as condition DisruptionTarget
 
     @property
     def deadline_at(self) -> float:
@@ -79,6 +80,7 @@ class EndRequest(msgspec.Struct, frozen=True, kw_only=True):
     why: EndWhy
     grace: float
     message: str = ""
+    disrupts: bool = True
 
 
 class ImageState(enum.StrEnum):

@@ -239,8 +239,11 @@ class FakeCgroups:
         self.made.append(cgroup)
         self.pods[PodUid(cgroup.path.rsplit("pod", 1)[-1])] = cgroup.path
 
-    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
+    async def memory_use(self, path: str, *, below: bool = True) -> Mapping[str, MemoryUse]:
         return self.memory
+
+    async def tasks(self, path: str) -> int | None:
+        return None
 
     async def remove_pod(self, uid: PodUid) -> None:
         self.pods.pop(uid, None)

@@ -26,7 +26,9 @@ class Tree(Protocol):
 
     def pods(self, parents: Iterable[str]) -> dict[PodUid, str]: ...
 
-    def memory_use(self, path: str) -> dict[str, MemoryUse]: ...
+    def memory_use(self, path: str, *, below: bool = True) -> dict[str, MemoryUse]: ...
+
+    def tasks(self, path: str) -> int | None: ...
 
 
 class Kubepods:
@@ -74,9 +76,16 @@ class Kubepods:
         """Pods that have a cgroup in at least one controller, with its path."""
         return await self._threads.run(self._tree.pods, self._parents)
 
-    async def memory_use(self, path: str) -> Mapping[str, MemoryUse]:
-        """Memory of a cgroup and of those right below it; what is gone is left out."""
-        return await self._threads.run(self._tree.memory_use, path)
+    async def memory_use(self, path: str, *, below: bool = True) -> Mapping[str, MemoryUse]:
+        """Memory of a cgroup, with `below` also of those right below it; without what is gone."""
+        return await self._threads.run(self._memory_use, path, below)
+
+    async def tasks(self, path: str) -> int | None:
+        """How many processes and threads are in a cgroup; None where nobody counts."""
+        return await self._threads.run(self._tree.tasks, path)
+
+    def _memory_use(self, path: str, below: bool) -> dict[str, MemoryUse]:
+        return self._tree.memory_use(path, below=below)
 
     def _ensure(self, cgroup: PodCgroup, lift: bool) -> None:
         self._tree.ensure(cgroup.path, cgroup, lift=lift)

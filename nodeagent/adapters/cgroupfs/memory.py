@@ -21,15 +21,25 @@ V1_MEMORY: Final = MemoryFiles(used="memory.usage_in_bytes", inactive="total_ina
 V2_MEMORY: Final = MemoryFiles(used="memory.current", inactive="inactive_file")
 
 
-def memory_use(files: Files, folder: str, names: MemoryFiles) -> dict[str, MemoryUse]:
+def memory_use(
+    files: Files, folder: str, names: MemoryFiles, *, below: bool
+) -> dict[str, MemoryUse]:
     """Of the folder under "", and of its children by container id or name; without what is gone."""
     found: dict[str, MemoryUse] = {}
     with suppress(OSError):
         found[""] = _read(files, folder, names)
-        for child in files.children(folder):
+        for child in files.children(folder) if below else ():
             with suppress(OSError):
                 found[container_of(child)] = _read(files, f"{folder}/{child}", names)
     return found
+
+
+def tasks_in(files: Files, folder: str) -> int | None:
+    """What the pids controller counts; None where there is none, or no such cgroup."""
+    try:
+        return int(files.read(f"{folder}/pids.current"))
+    except OSError:
+        return None
 
 
 def _read(files: Files, folder: str, names: MemoryFiles) -> MemoryUse:

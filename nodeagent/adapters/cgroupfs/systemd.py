@@ -84,9 +84,13 @@ class SystemdTree:
             for uid in self._inner.pods([driver_path(parent, SYSTEMD)])
         }
 
-    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+    def memory_use(self, path: str, *, below: bool = True) -> dict[str, MemoryUse]:
         """Memory of the slice and of the scopes in it."""
-        return self._inner.memory_use(driver_path(path, SYSTEMD))
+        return self._inner.memory_use(driver_path(path, SYSTEMD), below=below)
+
+    def tasks(self, path: str) -> int | None:
+        """Processes and threads in the slice."""
+        return self._inner.tasks(driver_path(path, SYSTEMD))
 
     def _tell(self, bus: Bus, unit: str, wanted: list[Property], *, there: bool) -> None:
         if there and _set(bus, unit, wanted):

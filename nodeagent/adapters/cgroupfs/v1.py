@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from nodeagent.adapters.cgroupfs.detect import Layout
 from nodeagent.adapters.cgroupfs.files import Files, Writes, translated
-from nodeagent.adapters.cgroupfs.memory import V1_MEMORY, memory_use
+from nodeagent.adapters.cgroupfs.memory import V1_MEMORY, memory_use, tasks_in
 from nodeagent.adapters.cgroupfs.teardown import Left, kill, remove_once
 from nodeagent.core.cgroups import uid_of_path
 from nodeagent.model.ids import PodUid
@@ -77,10 +77,17 @@ class V1Tree:
                         found[uid] = f"{parent}/{name}"
         return found
 
-    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+    def memory_use(self, path: str, *, below: bool = True) -> dict[str, MemoryUse]:
         """Memory of the cgroup and of those right below it."""
         mount = self._of.get("memory")
-        return {} if mount is None else memory_use(self._files, mount + path, V1_MEMORY)
+        return (
+            {} if mount is None else memory_use(self._files, mount + path, V1_MEMORY, below=below)
+        )
+
+    def tasks(self, path: str) -> int | None:
+        """Processes and threads in the cgroup and below."""
+        mount = self._of.get("pids")
+        return None if mount is None else tasks_in(self._files, mount + path)
 
     def _make(self, mount: str, path: str) -> bool:
         """Make the folder and its parents; whether it is new."""

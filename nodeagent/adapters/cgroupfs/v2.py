@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 
 from nodeagent.adapters.cgroupfs.files import Files, Writes, translated
-from nodeagent.adapters.cgroupfs.memory import V2_MEMORY, memory_use
+from nodeagent.adapters.cgroupfs.memory import V2_MEMORY, memory_use, tasks_in
 from nodeagent.adapters.cgroupfs.teardown import Left, kill, remove_once
 from nodeagent.core.cgroups import cpu_weight, uid_of_path
 from nodeagent.errors import HostError
@@ -76,9 +76,13 @@ class V2Tree:
                     found[uid] = f"{parent}/{name}"
         return found
 
-    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+    def memory_use(self, path: str, *, below: bool = True) -> dict[str, MemoryUse]:
         """Memory of the cgroup and of those right below it."""
-        return memory_use(self._files, self._mount + path, V2_MEMORY)
+        return memory_use(self._files, self._mount + path, V2_MEMORY, below=below)
+
+    def tasks(self, path: str) -> int | None:
+        """Processes and threads in the cgroup and below."""
+        return tasks_in(self._files, self._mount + path)
 
     def _hand_down(self, writes: Writes, path: str) -> None:
         """From the top to `path`: each exists and its children get every controller there is.

@@ -36,8 +36,11 @@ class Undead:
     def kill(self, left: Left) -> None:
         self.kills += 1
 
-    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+    def memory_use(self, path: str, *, below: bool = True) -> dict[str, MemoryUse]:
         return {}
+
+    def tasks(self, path: str) -> int | None:
+        return None
 
     def pods(self, parents: Iterable[str]) -> dict[PodUid, str]:
         raise NotImplementedError

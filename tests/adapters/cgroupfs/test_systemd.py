@@ -212,8 +212,11 @@ class FolderTree:
     def kill(self, left: Left) -> None:
         raise AssertionError(left)
 
-    def memory_use(self, path: str) -> dict[str, MemoryUse]:
+    def memory_use(self, path: str, *, below: bool = True) -> dict[str, MemoryUse]:
         return {}
+
+    def tasks(self, path: str) -> int | None:
+        return None
 
     def pods(self, parents: Iterable[str]) -> dict[PodUid, str]:
         paths = [f"{p}/{c.name}" for p in parents for c in (self.top / p[1:]).glob("*")]

@@ -1,0 +1,232 @@
+"""When the node is short, and which pod has to go first ("Node-pressure Eviction")."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.containers import Kind, each_container
+from nodeagent.core.qos import is_critical
+from nodeagent.core.quantity import amount, canonical, format_amount
+from nodeagent.core.resources import pod_requests, requests_of
+from nodeagent.model.eviction import (
+    EvictionState,
+    Observed,
+    PodUse,
+    Signal,
+    Space,
+    Threshold,
+    Verdict,
+)
+from nodeagent.model.node import Pressure
+
+MEMORY, DISK, INODES, PIDS = "memory", "ephemeral-storage", "inodes", "pids"
+RESOURCE: Final[Mapping[Signal, str]] = {
+    Signal.MEMORY: MEMORY,
+    Signal.PODS_MEMORY: MEMORY,
+    Signal.NODE_FS: DISK,
+    Signal.NODE_INODES: INODES,
+    Signal.IMAGE_FS: DISK,
+    Signal.IMAGE_INODES: INODES,
+    Signal.PID: PIDS,
+}
+_CONDITION: Final = {MEMORY: "memory", DISK: "disk", INODES: "disk", PIDS: "pid"}
+_OFF: Final = ("0%", "100%")
+_ORDER: Final = tuple(Signal)
+
+Sight = Mapping[Signal, Observed]
+
+
+# --- thresholds -----------------------------------------------------------------------------
+
+
+def thresholds_of(
+    hard: Mapping[str, str],
+    soft: Mapping[str, str],
+    graces: Mapping[str, float],
+    reclaims: Mapping[str, str],
+    *,
+    pods_limited: bool,
+) -> tuple[Threshold, ...]:
+    """The thresholds of a configuration, by signal, hard ones first.
+
+    0% and 100% turn one off. Signals of containerfs are those of the file system that containers
+    are on, which has thresholds already. `pods_limited`: the hard threshold of memory holds too
+    for what the node grants to pods as a whole.
+    """
+    known = {signal.value for signal in Signal}
+    found = [
+        Threshold(
+            signal=Signal(name),
+            value=value,
+            grace=graces.get(name, 0.0) if is_soft else 0.0,
+            reclaim=reclaims.get(name, ""),
+        )
+        for is_soft, group in ((False, hard), (True, soft))
+        for name, value in group.items()
+        if name in known and value not in _OFF
+    ]
+    if pods_limited:
+        found += [
+            Threshold(signal=Signal.PODS_MEMORY, value=one.value, reclaim=one.reclaim)
+            for one in found
+            if one.signal is Signal.MEMORY and one.value == hard.get(Signal.MEMORY)
+        ]
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: _ORDER.index(one.signal)))
+
+
+def quantity(value: str, capacity: int) -> int:
+    """A threshold's value in whole units."""
+    if value.endswith("%"):
+        return int(capacity * float(value[:-1]) / 100)
+    return amount("memory", value)
+
+
+def judge(
+    thresholds: Iterable[Threshold],
+    sight: Sight,
+    state: EvictionState,
+    *,
+    transition: float,
+    now: float,
+) -> Verdict:
+    """What this look at the node means, after what was remembered of the last.
+
+    A condition holds until `transition` seconds after it was last so. A signal that could not be
+    measured is left as it is not met.
+    """
+    met = [one for one in thresholds if is_met(one, sight)]
+    met += [one for one in state.acting if one not in met and is_met(one, sight, reclaim=True)]
+    since = {one: min(state.since.get(one, now), now) for one in met}
+    pressed = {
+        **{name: min(at, now) for name, at in state.pressed_at.items()},
+        **{_CONDITION[RESOURCE[one.signal]]: now for one in met},
+    }
+    pressed = {name: at for name, at in pressed.items() if now - at < transition or at == now}
+    acting = tuple(one for one in met if now - since[one] >= one.grace)
+    first = sorted(acting, key=lambda one: _ORDER.index(one.signal))
+    return Verdict(
+        state=EvictionState(since=since, acting=acting, pressed_at=pressed),
+        pressure=Pressure(**dict.fromkeys(pressed, True)),
+        acting=tuple(first),
+    )
+
+
+def is_met(threshold: Threshold, sight: Sight, *, reclaim: bool = False) -> bool:
+    """Whether less is available than the threshold asks for, or with `reclaim` than its goal."""
+    seen = sight.get(threshold.signal)
+    if seen is None:
+        return False
+    wanted = quantity(threshold.value, seen.capacity)
+    if reclaim and threshold.reclaim:
+        wanted += quantity(threshold.reclaim, seen.capacity)
+    return seen.available < wanted
+
+
+def is_relieved(thresholds: Iterable[Threshold], sight: Sight) -> bool:
+    """Whether the node is short of nothing any more, goals of reclaiming reached."""
+    return not any(is_met(one, sight, reclaim=True) for one in thresholds)
+
+
+# --- whose turn it is -----------------------------------------------------------------------
+
+
+def ranked(
+    pods: Iterable[v1.Pod], uses: Mapping[str, PodUse], signal: Signal, *, own_images: bool
+) -> list[v1.Pod]:
+    """Who goes first: critical pods never do.
+
+    Those of whom nothing is known; for memory and disk those that use more than they asked for;
+    then by priority; then who uses most beyond what it asked for. `own_images`: images and
+    containers are on a file system of their own.
+    """
+    resource = RESOURCE[signal]
+
+    def key(pod: v1.Pod) -> tuple[bool, bool, int, int]:
+        assert pod.spec is not None
+        use = uses.get((pod.metadata.uid if pod.metadata else None) or "")
+        used = None if use is None else _used(use, signal, own_images=own_images)
+        priority = pod.spec.priority or 0
+        if used is None:
+            return False, False, priority, 0
+        if resource == PIDS:
+            return True, False, priority, -used
+        asked = pod_requests(pod.spec).get(resource, 0)
+        return True, used <= asked, priority, asked - used
+
+    return sorted((pod for pod in pods if not is_critical(pod)), key=key)
+
+
+def _used(use: PodUse, signal: Signal, *, own_images: bool) -> int | None:
+    resource = RESOURCE[signal]
+    if resource == MEMORY:
+        return use.memory
+    if resource == PIDS:
+        return use.tasks
+    if not use.disk_known:
+        return None
+    parts: list[Space] = []
+    on_images = signal in (Signal.IMAGE_FS, Signal.IMAGE_INODES)
+    if on_images or not own_images:
+        parts += use.layers.values()
+    if not (on_images and own_images):
+        parts += [*use.logs.values(), *use.volumes.values()]
+    return sum(part.inodes if resource == INODES else part.used for part in parts)
+
+
+def eviction_message(
+    pod: v1.Pod, use: PodUse | None, acting: Iterable[Threshold], sight: Sight
+) -> str:
+    """What status and event say of a pod that goes for the first of these thresholds."""
+    thresholds = tuple(acting)
+    resource = RESOURCE[thresholds[0].signal]
+    text = f"The node was low on resource: {resource}. "
+    text += _threshold_text(resource, thresholds, sight)
+    assert pod.spec is not None
+    if use is None:
+        return text
+    if resource == MEMORY and pod.spec.resources and pod.spec.resources.requests:
+        asked = pod.spec.resources.requests.get(MEMORY)
+        name = (pod.metadata.name if pod.metadata else None) or ""
+        if asked is not None and use.memory is not None:
+            text += _larger(f"Pod {name}", use.memory, canonical(asked), resource)
+    for kind, container in each_container(pod.spec):
+        if kind is Kind.EPHEMERAL:
+            continue
+        used = _container_use(use, container.name, resource)
+        asked_of = requests_of(container).get(resource, 0)
+        if used is not None and used > asked_of:
+            shown = format_amount(resource, asked_of)
+            text += _larger(f"Container {container.name}", used, shown, resource)
+    return text
+
+
+def _threshold_text(resource: str, thresholds: Iterable[Threshold], sight: Sight) -> str:
+    for one in thresholds:
+        seen = sight.get(one.signal)
+        if RESOURCE[one.signal] == resource and seen is not None:
+            wanted = quantity(one.value, seen.capacity)
+            return (
+                f"Threshold quantity: {_shown(resource, wanted)}, "
+                f"available: {_shown(resource, seen.available)}. "
+            )
+    return ""
+
+
+def _shown(resource: str, value: int) -> str:
+    return format_amount("memory" if resource in (MEMORY, DISK) else resource, value)
+
+
+def _larger(who: str, used: int, asked: str, resource: str) -> str:
+    return (
+        f"{who} was using {format_amount(MEMORY, used)}, request is {asked}, "
+        f"has larger consumption of {resource}. "
+    )
+
+
+def _container_use(use: PodUse, name: str, resource: str) -> int | None:
+    if resource == MEMORY:
+        return use.containers_memory.get(name)
+    if resource == DISK and name in use.layers and name in use.logs:
+        return use.layers[name].used + use.logs[name].used
+    return None

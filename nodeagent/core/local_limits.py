@@ -1,0 +1,53 @@
+"""Limits of what a pod may put on the node's own disk ("Local ephemeral storage")."""
+
+from collections.abc import Iterator
+
+from lightkube.models import core_v1 as v1
+
+from nodeagent.core.quantity import as_bytes, canonical, format_amount
+from nodeagent.core.resources import limits_of, pod_limits
+from nodeagent.model.eviction import PodUse
+
+DISK = "ephemeral-storage"
+
+
+def has_local_limits(spec: v1.PodSpec) -> bool:
+    """Whether the pod has to be measured at all."""
+    return bool(pod_limits(spec).get(DISK)) or any(True for _ in _limited_dirs(spec))
+
+
+def violation(spec: v1.PodSpec, use: PodUse, *, own_images: bool) -> str:
+    """What the pod exceeds, as its status says it; "" where all is within its limits.
+
+    `own_images`: containers' layers are on another file system and count for the pod only.
+    """
+    for volume, most in _limited_dirs(spec):
+        held = use.volumes.get(volume)
+        if held is not None and held.used > as_bytes(most):
+            return f'Usage of EmptyDir volume "{volume}" exceeds the limit "{canonical(most)}". '
+    whole = pod_limits(spec).get(DISK, 0)
+    parts = (*use.layers.values(), *use.logs.values(), *use.volumes.values())
+    if whole and sum(part.used for part in parts) > whole:
+        return (
+            "Pod ephemeral local storage usage exceeds the total limit of containers "
+            f"{format_amount(DISK, whole)}. "
+        )
+    for container in spec.containers:
+        limit = limits_of(container).get(DISK, 0)
+        taken = use.logs[container.name].used if container.name in use.logs else 0
+        if not own_images and container.name in use.layers:
+            taken += use.layers[container.name].used
+        if limit and taken > limit:
+            return (
+                f"Container {container.name} exceeded its local ephemeral storage limit "
+                f'"{format_amount(DISK, limit)}". '
+            )
+    return ""
+
+
+def _limited_dirs(spec: v1.PodSpec) -> Iterator[tuple[str, str]]:
+    """emptyDirs with a limit, by name."""
+    for volume in spec.volumes or ():
+        limit = volume.emptyDir.sizeLimit if volume.emptyDir else None
+        if limit and as_bytes(limit) > 0:
+            yield volume.name, limit
