@@ -68,6 +68,8 @@ def _of_volume(pod: DesiredPod, volume: v1.Volume) -> Iterator[DataKey]:
         yield DataKey(DataKind.SECRET, home, volume.secret.secretName or "")
     if volume.persistentVolumeClaim is not None:
         yield DataKey(DataKind.CLAIM, home, volume.persistentVolumeClaim.claimName)
+    if volume.ephemeral is not None:
+        yield DataKey(DataKind.CLAIM, home, f"{pod.name}-{volume.name}")
     for part in (volume.projected.sources if volume.projected else None) or ():
         if part.configMap is not None:
             yield DataKey(DataKind.CONFIG_MAP, home, part.configMap.name or "")

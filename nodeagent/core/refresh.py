@@ -23,7 +23,7 @@ def shows_something(volume: v1.Volume) -> bool:
     A claim's volume may be enlarged, and a CSI driver may want to be called now and then.
     """
     kinds = (volume.configMap, volume.secret, volume.downwardAPI, volume.projected)
-    claims = (volume.persistentVolumeClaim, volume.csi)
+    claims = (volume.persistentVolumeClaim, volume.ephemeral, volume.csi)
     return any(kind is not None for kind in (*kinds, *claims))
 
 

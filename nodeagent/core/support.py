@@ -136,11 +136,11 @@ POD: Final[Mapping[str, Support]] = {
     "EmptyDirVolumeSource": Support(honoured=("medium", "sizeLimit"), refused={"mode": _TOO_NEW}),
     "Volume": Support(
         honoured=tuple(
-            "configMap csi downwardAPI emptyDir hostPath image name nfs persistentVolumeClaim"
-            " projected secret".split()
+            "configMap csi downwardAPI emptyDir ephemeral hostPath image name nfs"
+            " persistentVolumeClaim projected secret".split()
         ),
         refused=dict.fromkeys(
-            "awsElasticBlockStore azureDisk azureFile cephfs cinder ephemeral fc flexVolume"
+            "awsElasticBlockStore azureDisk azureFile cephfs cinder fc flexVolume"
             " flocker gcePersistentDisk gitRepo glusterfs iscsi photonPersistentDisk"
             " portworxVolume quobyte rbd scaleIO storageos vsphereVolume".split(),
             _NO_KIND,
@@ -149,6 +149,7 @@ POD: Final[Mapping[str, Support]] = {
             "emptyDir": "a pod beyond sizeLimit is evicted; in memory there is no more room",
             "image": "where the runtime can mount images",
             "csi": "where a CSIDriver document allows it",
+            "ephemeral": "on a node of a cluster",
             "persistentVolumeClaim": "bound to a hostPath, local, nfs or CSI volume",
             "projected": "of config maps, secrets and the downward API",
         },

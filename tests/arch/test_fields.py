@@ -14,9 +14,11 @@ from nodeagent.core.support import KUBELET_CONFIGURATION, POD, Support
 from nodeagent.model.node import NodeFacts
 from nodeagent.settings import NodeIdentity, Settings
 from nodeagent.settings.kubelet import KubeletConfiguration, spell
-from nodeagent.storage import Storage
+from nodeagent.storage import Membership, Storage
+from tests.fakes.api import FakeApi
 from tests.fakes.host import FakeData
 from tests.fakes.pods import a_container, a_pod
+from tests.fakes.probes import LoopClock
 from tools import fields_page
 
 PACKAGE = Path(__file__).parents[2] / "nodeagent"
@@ -125,6 +127,13 @@ def test_a_kind_of_volume_is_refused_where_the_table_says_so(kind: str) -> None:
             FakeData(),
             watcher=Inotify(),
             node=lambda: facts,
+            member=Membership(
+                api=FakeApi(),
+                clock=LoopClock(),
+                node=lambda: None,
+                in_use=lambda _: None,
+                trouble=lambda _: None,
+            ),
         )
         refusal = storage.registry.unsupported(a_pod(web, volumes=[volume]))
     finally:

@@ -1,13 +1,15 @@
-"""persistentVolumeClaim: the volume that the claim is bound to, set up by its own kind."""
+"""persistentVolumeClaim and ephemeral: the volume that a claim is bound to, by its own kind."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.volumes.base import Data, PersistentPlugin, Place, place_of
-from nodeagent.core.containers import each_container
-from nodeagent.core.fit import matches_terms
+from nodeagent.adapters.volumes.base import Data, HostFiles, PersistentPlugin, Place, place_of
+from nodeagent.aio.threads import Threads
+from nodeagent.aio.turns import Turns
+from nodeagent.core.claim_use import claim_name, is_for_one_pod, refuses_claim, refuses_volume
 from nodeagent.core.payload import not_found
 from nodeagent.errors import MountFailed, NotSupported, SourceMissing
 from nodeagent.model.data import Claim, DataKind, PersistentVolume
@@ -16,12 +18,18 @@ from nodeagent.model.launch import VolumePlace
 from nodeagent.model.node import NodeFacts
 
 _GROUP = "pv.beta.kubernetes.io/gid"
+_ALONE = "alone"  # a file with the name of the volume that the pod has for itself
+_JOINED = (
+    "needs an API server, and this node has none; use an emptyDir, or a claim with a volume from a"
+    " file of the node"
+)
 
 
 class ClaimVolume:
     """Has no place of its own: what it sets up lies, and is taken down, under the volume's kind.
 
-    `root` is the agent's folder.
+    `root` is the agent's folder. `joined` says that the node is of a cluster, which makes the
+    claims of ephemeral volumes.
     """
 
     name = "kubernetes.io/persistent-volume-claim"
@@ -34,71 +42,84 @@ class ClaimVolume:
         *,
         root: str,
         node: Callable[[], NodeFacts],
+        files: HostFiles,
+        threads: Threads,
+        joined: bool = False,
     ) -> None:
         self._data, self._kinds, self._root, self._node = data, kinds, root, node
+        self._files, self._threads, self._joined = files, threads, joined
+        self._turns = Turns()
 
     def handles(self, volume: v1.Volume) -> bool:
-        """Whether it is a persistentVolumeClaim."""
-        return volume.persistentVolumeClaim is not None
+        """Whether it is a persistentVolumeClaim, or has a claim made for it."""
+        return volume.persistentVolumeClaim is not None or volume.ephemeral is not None
 
     def refusal(self, volume: v1.Volume) -> str:
-        """Nothing of it is refused: what the claim will be bound to is not known yet."""
+        """Nobody makes claims without a cluster. What others will be bound to is not known yet."""
+        if volume.ephemeral is not None and not self._joined:
+            return f'kind "ephemeral" {_JOINED}'
         return ""
 
     async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
         """SourceMissing while the claim is not there or not bound; MountFailed where the volume
-        is not for this node or is used as what it is not.
+        is not for this node or pod, or is used as what it is not.
         """
-        source = volume.persistentVolumeClaim
-        assert source is not None
-        claim = await self._claim(pod.namespace, source.claimName)
+        claim = await self._claim(pod, volume)
         found = await self._data.volume(claim.volume)
         if found is None:
             detail = f'persistentvolume "{claim.volume}" not found'
             raise SourceMissing(op="read", target=claim.volume, detail=detail)
-        self._check(pod, volume.name, claim, found)
+        if why := refuses_volume(pod, volume.name, claim, found, self._node()):
+            raise MountFailed(op="check", target=claim.name, detail=why)
         kind = next((one for one in self._kinds if one.handles_persistent(found.spec)), None)
         if kind is None:
             detail = f'PersistentVolume "{found.name}" is of a kind that is not supported yet'
             raise NotSupported(op="mount", target=found.name, detail=detail)
+        if is_for_one_pod(found):
+            async with self._turns.of(found.name):
+                await self._threads.run(_take_alone, self._root, place, found.name)
         where = place_of(self._root, pod.uid, kind.name, found.name)
-        read_only = bool(source.readOnly)
+        source = volume.persistentVolumeClaim
+        read_only = bool(source.readOnly) if source is not None else False
         made = await kind.set_up_persistent(pod, found, where, claim=claim, read_only=read_only)
         return msgspec.structs.replace(made, gid=_gid(found))
 
     async def tear_down(self, place: Place) -> None:
-        """There is nothing: the kind of the volume takes down what it has set up."""
+        """Others may have it. The kind of the volume takes down what it has set up."""
+        await self._files.remove_tree(place.meta)
 
-    async def _claim(self, namespace: str, name: str) -> Claim:
+    async def _claim(self, pod: DesiredPod, volume: v1.Volume) -> Claim:
+        namespace, name = pod.namespace, claim_name(pod, volume)
         claim = await self._data.claim(namespace, name)
         if claim is None:
             where = self._data.place(DataKind.CLAIM)
             detail = not_found(DataKind.CLAIM, name, namespace, where)
             raise SourceMissing(op="read", target=name, detail=detail)
+        if why := refuses_claim(pod, volume, claim):
+            raise MountFailed(op="check", target=name, detail=why)
         if not claim.volume:
             why = f": {claim.why}" if claim.why else ""
             detail = f"error processing PVC {namespace}/{name}: PVC is not bound{why}"
             raise SourceMissing(op="read", target=name, detail=detail)
         return claim
 
-    def _check(self, pod: DesiredPod, name: str, claim: Claim, volume: PersistentVolume) -> None:
-        block = volume.spec.volumeMode == "Block"
-        mode = "Block" if block else "Filesystem"
-        for _, container in each_container(pod.spec):
-            mounted = any(one.name == name for one in container.volumeMounts or ())
-            as_device = any(one.name == name for one in container.volumeDevices or ())
-            if mounted if block else as_device:
-                where = "volumeMounts" if block else "volumeDevices"
-                detail = f"volume {name} has volumeMode {mode}, but is specified in {where}"
-                raise MountFailed(op="check", target=claim.name, detail=detail)
-        options = ", ".join(volume.spec.mountOptions or ())
-        if options and volume.spec.nfs is None and volume.spec.csi is None:
-            detail = f"mount options ({options}) are for nfs and CSI: {volume.name} has them"
-            raise MountFailed(op="check", target=claim.name, detail=detail)
-        required = volume.spec.nodeAffinity.required if volume.spec.nodeAffinity else None
-        if required is not None and not matches_terms(required, self._node()):
-            detail = f'PersistentVolume "{volume.name}" is not for this node (nodeAffinity)'
-            raise MountFailed(op="check", target=claim.name, detail=detail)
+
+def _take_alone(root: str, place: Place, name: str) -> None:
+    """Note that the pod has the volume for itself. MountFailed where another has it. Blocks."""
+    kind = Path(place.meta).parent.name
+    try:
+        for other in Path(root, "pods").glob(f"*/plugins/{kind}/*/{_ALONE}"):
+            holder = other.parts[-5]
+            if holder != place.uid and other.read_text() == name:
+                detail = (
+                    "volume uses the ReadWriteOncePod access mode and is already in use by another"
+                    f" pod, {holder}"
+                )
+                raise MountFailed(op="check", target=name, detail=detail)
+        Path(place.meta).mkdir(mode=0o750, parents=True, exist_ok=True)
+        Path(place.meta, _ALONE).write_text(name)
+    except OSError as error:
+        raise MountFailed(op="check", target=name, detail=str(error)) from error
 
 
 def _gid(volume: PersistentVolume) -> int | None:

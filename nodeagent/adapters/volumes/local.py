@@ -8,10 +8,13 @@ from lightkube.models import core_v1 as v1
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place
 from nodeagent.adapters.volumes.ownership import apply_group
 from nodeagent.aio.threads import Threads
+from nodeagent.core.claim_use import bind_flags
 from nodeagent.errors import MountFailed, NotSupported
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
+
+_REMOUNT_BIND = 32 | 4096
 
 
 class LocalVolume:
@@ -66,7 +69,11 @@ class LocalVolume:
             raise MountFailed(op="mount", target=source.path, detail=detail)
         if kind != "Directory":
             raise _wrong(source.path, "a directory", kind)
-        await self._threads.run(self._bind, pod, source.path, place.path, read_only)
+        bits, strange = bind_flags(volume.spec.mountOptions or ())
+        if strange:
+            detail = f"mount options ({', '.join(strange)}) are none of a bind mount"
+            raise MountFailed(op="mount", target=source.path, detail=detail)
+        await self._threads.run(self._bind, pod, source.path, place.path, read_only, bits)
         return VolumePlace(host_path=place.path, read_only=read_only, relabel=True)
 
     async def tear_down(self, place: Place) -> None:
@@ -75,13 +82,15 @@ class LocalVolume:
         await self._files.remove_tree(place.path, files=False)
         await self._files.remove_tree(place.meta)
 
-    def _bind(self, pod: DesiredPod, source: str, target: str, read_only: bool) -> None:
+    def _bind(self, pod: DesiredPod, source: str, target: str, read_only: bool, bits: int) -> None:
         if self._kernel.is_mount(target):
             if os.path.samestat(Path(source).stat(), Path(target).stat()):
                 return
             self._kernel.unmount(target)
         Path(target).mkdir(mode=0o750, parents=True, exist_ok=True)
         self._kernel.bind(source, target)
+        if bits:
+            self._kernel.mount(source, target, "", flags=_REMOUNT_BIND | bits)
         context = pod.spec.securityContext
         if context is not None and context.fsGroup is not None and not read_only:
             mismatch = context.fsGroupChangePolicy == "OnRootMismatch"

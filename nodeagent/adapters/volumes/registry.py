@@ -26,11 +26,9 @@ from nodeagent.model.launch import VolumePlace
 
 _SET_UP = "MountVolume.SetUp failed for"
 _TEAR_DOWN = "UnmountVolume.TearDown failed for"
-_JOINED = "needs an API server, and this node has none"
 _GONE = "was removed from Kubernetes; use a CSI driver"
 _ADVICE = {
     "gitRepo": "is not run on nodes; clone in an init container into an emptyDir instead",
-    "ephemeral": f"{_JOINED}; use an emptyDir, or a claim with a volume from a file of the node",
     "cephfs": _GONE,
     "rbd": _GONE,
     "glusterfs": _GONE,

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from lightkube.models import core_v1 as v1
 
+from nodeagent.adapters.host.mounts import mounts_below
 from nodeagent.adapters.host.stuck import PROGRAMS, CarefulFiles
 from nodeagent.adapters.volumes.base import place_of
 from nodeagent.adapters.volumes.nfs import NfsVolume
@@ -19,6 +20,7 @@ from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError, MountFailed, NotSupported, SourceMissing
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
+from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
 from tests.adapters.volumes.world import UID, World, a_pod, empty, needs_root
 
@@ -149,9 +151,80 @@ async def test_a_volume_for_another_node_is_refused(world: World) -> None:
 
 
 async def test_mount_options_that_would_have_no_effect_are_refused(world: World) -> None:
-    bind(world, local(world.top, mountOptions=["noatime"]))
-    with pytest.raises(MountFailed, match=r"mount options \(noatime\) are for nfs and CSI"):
+    host = v1.HostPathVolumeSource(path=str(world.top))
+    bind(world, v1.PersistentVolumeSpec(hostPath=host, mountOptions=["noatime"]))
+    with pytest.raises(MountFailed, match=r"mount options \(noatime\) are for nfs, local and CSI"):
         await world.volumes.set_up(claimed())
+    bind(world, local(world.top, mountOptions=["noexec", "data=journal"]))
+    with pytest.raises(MountFailed, match=r"mount options \(data=journal\) are none of a bind"):
+        await world.volumes.set_up(claimed())
+
+
+async def test_a_local_volume_has_the_mount_options_of_a_bind_mount(world: World) -> None:
+    folder = world.top / "disk"
+    folder.mkdir()
+    bind(world, local(folder, mountOptions=["noexec", "ro"]))
+    place = (await world.volumes.set_up(claimed()))["p"]
+    (mount,) = mounts_below(place.host_path)
+    assert {"ro", "noexec"} <= set(mount.options.split(","))
+    await world.volumes.tear_down(UID)
+
+
+def ephemeral() -> DesiredPod:
+    template = v1.PersistentVolumeClaimTemplate(spec=v1.PersistentVolumeClaimSpec())
+    source = v1.EphemeralVolumeSource(volumeClaimTemplate=template)
+    return a_pod(v1.Volume(name="p", ephemeral=source))
+
+
+def own_claim(world: World, **fields: object) -> None:
+    spec = v1.PersistentVolumeClaimSpec()
+    world.data.put(
+        Claim(namespace="default", name="web-p", spec=spec, volume="pv0", **fields)  # type: ignore[arg-type]
+    )
+
+
+async def test_an_ephemeral_volume_needs_a_cluster_and_a_claim_of_its_own(
+    world: World, tmp_path: Path
+) -> None:
+    assert 'kind "ephemeral" needs an API server' in world.volumes.unsupported(ephemeral())
+    data = world.data
+    world = World(tmp_path, world.threads, joined=True)
+    world.data.objects = data.objects
+    assert world.volumes.unsupported(ephemeral()) == ""
+    with pytest.raises(SourceMissing, match='persistentvolumeclaim "web-p" not found'):
+        await world.volumes.set_up(ephemeral())
+    bind(world, local(world.top))
+    own_claim(world, owner="another")
+    with pytest.raises(MountFailed, match=r"was not created for pod .* \(pod is not owner\)"):
+        await world.volumes.set_up(ephemeral())
+    own_claim(world, owner=UID)
+    await world.volumes.set_up(ephemeral())
+    await world.volumes.tear_down(UID)
+
+
+async def test_a_claim_that_is_deleted_or_bound_elsewhere_is_refused(world: World) -> None:
+    reference = v1.ObjectReference(name="disk", namespace="default", uid="c2")
+    bind(world, local(world.top, claimRef=reference))
+    spec = v1.PersistentVolumeClaimSpec()
+    claim = Claim(namespace="default", name="disk", spec=spec, volume="pv0", uid="c1")
+    world.data.put(claim)
+    with pytest.raises(MountFailed, match='"pv0" is bound to another claim of that name'):
+        await world.volumes.set_up(claimed())
+    world.data.put(msgspec.structs.replace(claim, deleting=True))
+    with pytest.raises(MountFailed, match="PVC default/disk: PVC is being deleted"):
+        await world.volumes.set_up(claimed())
+
+
+async def test_a_volume_for_one_pod_is_for_one_pod_until_it_is_gone(world: World) -> None:
+    host = v1.HostPathVolumeSource(path=str(world.top))
+    bind(world, v1.PersistentVolumeSpec(hostPath=host, accessModes=["ReadWriteOncePod"]))
+    for _ in range(2):
+        await world.volumes.set_up(claimed())
+    other = msgspec.structs.replace(claimed(), uid=PodUid("0f1e-33"))
+    with pytest.raises(MountFailed, match=f"already in use by another pod, {UID}"):
+        await world.volumes.set_up(other)
+    await world.volumes.tear_down(UID)
+    await world.volumes.set_up(other)
 
 
 async def test_a_kind_of_volume_without_plugin_is_named(world: World) -> None:

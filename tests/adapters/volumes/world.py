@@ -73,7 +73,7 @@ class Mortal(Kernel):
 
 
 class World:
-    def __init__(self, top: Path, threads: Threads) -> None:
+    def __init__(self, top: Path, threads: Threads, *, joined: bool = False) -> None:
         self.top, self.threads = top, threads
         self.kernel = Mortal()
         self.node_memory = 512 * MIB
@@ -114,6 +114,9 @@ class World:
                     (host_path, local, nfs, self.csi),
                     root=f"{top}/root",
                     node=lambda: self.facts,
+                    files=self.files,
+                    threads=threads,
+                    joined=joined,
                 ),
                 nfs,
                 local,
