@@ -1,4 +1,7 @@
-"""`make bench`: measure, print a table, and write every figure as JSON."""
+"""`make bench`: measure, print a table, and write every figure as JSON.
+
+`python -m tests.bench cluster` measures a member of a cluster instead.
+"""
 
 import argparse
 import json
@@ -9,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench import cluster
 from tests.bench.pods import agent_figures, bare_figures
 from tests.bench.probe_pods import probe_figures
 from tests.e2e.runtime import Runtimes
@@ -73,4 +77,4 @@ def _print(report: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cluster.main(sys.argv[2:]) if sys.argv[1:2] == ["cluster"] else main())

@@ -39,10 +39,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agent:
-    """One agent process on a private runtime; `kubelet` names a real kubelet's binary."""
+    """One agent process on a private runtime; `kubelet` names a real kubelet's binary.
 
-    def __init__(self, runtime: Runtime, *, kubelet: str = "") -> None:
+    With a kubeconfig it is a member of that cluster, of the name `node`.
+    """
+
+    def __init__(
+        self, runtime: Runtime, *, kubelet: str = "", node: str = "bench", kubeconfig: str = ""
+    ) -> None:
         self.runtime, self._kubelet = runtime, kubelet
+        self._node, self._kubeconfig = node, kubeconfig
         self.root = runtime.agent_root
         self.manifests = self.root / "manifests"
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,16 +73,25 @@ class Agent:
             "authorization": {"mode": "AlwaysAllow"},
             "enforceNodeAllocatable": ["none"] if self._kubelet else ["pods"],
         }
+        if self._kubeconfig:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            config |= {"address": "127.0.0.1", "port": port, "healthzPort": 0}
+            config |= {"evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%"}}
         (self.root / "config.yaml").write_text(json.dumps(config))
 
     def command(self) -> list[str]:
         """How it is started."""
         common = [f"--config={self.root}/config.yaml", f"--root-dir={self.root}/state"]
+        common.append(f"--hostname-override={self._node}")
+        if self._kubeconfig:
+            common += [f"--kubeconfig={self._kubeconfig}", f"--cert-dir={self.root}/pki"]
         if self._kubelet:
-            return [self._kubelet, *common, "--hostname-override=bench"]
+            return [self._kubelet, *common]
         program = str(Path(sys.executable).with_name("nodeagent"))
         own = f"--socket={self.root}/agent.sock"
-        return [program, "run", *common, own, "--hostname-override=bench"]
+        return [program, "run", *common, own]
 
     def start(self) -> float:
         """Start it; the moment (perf_counter) just before."""
