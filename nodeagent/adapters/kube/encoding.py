@@ -100,6 +100,8 @@ def _mend(value: Any, message: str) -> bool:
     wrong, last = value[steps[-1]], steps[-1]
     if message.startswith("Expected `str") and isinstance(wrong, bool | int | float):
         value[last] = str(wrong).lower() if isinstance(wrong, bool) else str(wrong)
+    elif wrong is None and message.startswith("Expected `array`"):
+        value[last] = []  # Go writes an empty list as null
     else:
         del value[last]
     return True
