@@ -25,6 +25,7 @@ from nodeagent.adapters.host.oserror import explain, translated
 from nodeagent.adapters.host.trees import remove_tree
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError
+from nodeagent.model.usage import FileSystem
 
 _SLOW = frozenset(
     "nfs nfs4 cifs smb3 9p ceph glusterfs lustre afs coda ncpfs gfs2 ocfs2 beegfs gpfs autofs"
@@ -85,6 +86,19 @@ class CarefulFiles:
         """
         answer = await self._either(_Order("kind", path), lambda: stuck_worker.kind(path))
         return str(answer)
+
+    async def space(self, path: str) -> FileSystem:
+        """How full the file system at `path` is."""
+        told: Any = await self._either(_Order("space", path), lambda: stuck_worker.space(path))
+        capacity, available, free, inodes, inodes_free = told
+        return FileSystem(
+            at=time.time(),
+            capacity=capacity,
+            available=available,
+            used=capacity - free,
+            inodes=inodes,
+            inodes_free=inodes_free,
+        )
 
     async def make_folder(self, path: str, mode: int) -> None:
         """`path` is a folder afterwards, parents are made too."""

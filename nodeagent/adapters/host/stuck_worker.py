@@ -38,6 +38,19 @@ def make_file(path: str, mode: int) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, mode))
 
 
+def space(path: str) -> list[int]:
+    """Of the file system at `path`: bytes in all, for others, free; inodes in all and free."""
+    told = os.statvfs(path)
+    size = told.f_frsize
+    return [
+        told.f_blocks * size,
+        told.f_bavail * size,
+        told.f_bfree * size,
+        told.f_files,
+        told.f_ffree,
+    ]
+
+
 def unmount(path: str, flags: int) -> None:
     """umount2(2); nothing mounted there counts as done."""
     import ctypes
@@ -55,6 +68,7 @@ _CALLS: dict[str, Callable[..., object]] = {
     "make_folder": make_folder,
     "make_file": make_file,
     "unmount": unmount,
+    "space": space,
 }
 
 

@@ -1,6 +1,6 @@
 """What a kind of volume is, and what the kinds need of the host."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 from lightkube.models import core_v1 as v1
@@ -10,6 +10,7 @@ from nodeagent.model.data import Claim, ConfigMap, DataKind, PersistentVolume, S
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
+from nodeagent.model.usage import FileSystem
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +101,15 @@ class PersistentPlugin(Protocol):
         ...
 
 
+@runtime_checkable
+class Measured(Protocol):
+    """A kind that knows by itself how full a volume is."""
+
+    async def space(self, place: Place) -> FileSystem | None:
+        """None where it cannot say. VolumeError."""
+        ...
+
+
 class Data(Protocol):
     """Where objects come from. None: there is no such object."""
 
@@ -159,6 +169,10 @@ class HostFiles(Protocol):
 
     async def kind(self, path: str) -> str:
         """Directory, File, Socket, CharDevice, BlockDevice or Other; "" where nothing is."""
+        ...
+
+    async def space(self, path: str) -> FileSystem:
+        """How full the file system at `path` is."""
         ...
 
     async def make_folder(self, path: str, mode: int) -> None:

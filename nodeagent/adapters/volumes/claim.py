@@ -6,7 +6,14 @@ from pathlib import Path
 import msgspec
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.volumes.base import Data, HostFiles, PersistentPlugin, Place, place_of
+from nodeagent.adapters.volumes.base import (
+    Data,
+    HostFiles,
+    Measured,
+    PersistentPlugin,
+    Place,
+    place_of,
+)
 from nodeagent.aio.threads import Threads
 from nodeagent.aio.turns import Turns
 from nodeagent.core.claim_use import claim_name, is_for_one_pod, refuses_claim, refuses_volume
@@ -16,6 +23,7 @@ from nodeagent.model.data import Claim, DataKind, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 from nodeagent.model.node import NodeFacts
+from nodeagent.model.usage import FileSystem
 
 _GROUP = "pv.beta.kubernetes.io/gid"
 _ALONE = "alone"  # a file with the name of the volume that the pod has for itself
@@ -87,6 +95,20 @@ class ClaimVolume:
     async def tear_down(self, place: Place) -> None:
         """Others may have it. The kind of the volume takes down what it has set up."""
         await self._files.remove_tree(place.meta)
+
+    async def space(self, pod: DesiredPod, volume: v1.Volume) -> FileSystem | None:
+        """How full the claim's volume is, by its kind; None where that cannot be said."""
+        claim = await self._data.claim(pod.namespace, claim_name(pod, volume))
+        found = await self._data.volume(claim.volume) if claim is not None else None
+        if found is None or found.spec.volumeMode == "Block":
+            return None
+        kind = next((one for one in self._kinds if one.handles_persistent(found.spec)), None)
+        if kind is None or found.spec.hostPath is not None:
+            return None
+        where = place_of(self._root, pod.uid, kind.name, found.name)
+        if isinstance(kind, Measured):
+            return await kind.space(where)
+        return await self._files.space(where.path)
 
     async def _claim(self, pod: DesiredPod, volume: v1.Volume) -> Claim:
         namespace, name = pod.namespace, claim_name(pod, volume)

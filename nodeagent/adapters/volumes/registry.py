@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Plugin, place_of
 from nodeagent.adapters.volumes.env_file import read_env_file
+from nodeagent.adapters.volumes.meter import Meter
 from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
 from nodeagent.aio.threads import Threads
 from nodeagent.core.references import used_volumes
@@ -23,6 +24,7 @@ from nodeagent.errors import (
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
+from nodeagent.model.volume_stats import VolumeStats
 
 _SET_UP = "MountVolume.SetUp failed for"
 _TEAR_DOWN = "UnmountVolume.TearDown failed for"
@@ -60,6 +62,7 @@ class VolumeRegistry:
         self._kernel = kernel
         self._files = files
         self._threads = threads
+        self._meter = Meter(root, self._plugins, files)
 
     def unsupported(self, pod: DesiredPod) -> str:
         """Why the pod's volumes cannot work here, by the first such volume; "" if they can."""
@@ -105,6 +108,14 @@ class VolumeRegistry:
             return await plugin.set_up(pod, volume, place)
         except (VolumeError, HostError) as error:
             raise _about(error, _SET_UP, target) from error
+
+    async def stats(self, pod: DesiredPod) -> tuple[VolumeStats, ...]:
+        """How full the pod's volumes are; those of the node itself and images are left out.
+
+        Never fails, and never waits for a dead file system beyond the deadline of one look: what
+        cannot be had has no `space`. Not for pods whose volumes are not set up.
+        """
+        return tuple([found async for found in self._meter.measure(pod)])
 
     async def read_file(self, place: VolumePlace, path: str) -> str | None:
         """The text of a small file inside a volume, no link followed out of it; None if not there.
