@@ -20,7 +20,8 @@ _THEIRS: Final = (  # fields of status that a node does not write
     "extendedResourceClaimStatus",
     "nodeAllocatableResourceClaimStatuses",
 )
-_NEEDED: Final = ("image", "imageID")  # of a container's status, also where they say nothing
+# Of a container's status, also where they say nothing; clients count on them.
+_NEEDED: Final = ("image", "imageID", "resources")
 _QUICK: Final = ("phase", "reason")
 
 
