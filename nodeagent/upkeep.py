@@ -14,6 +14,7 @@ from nodeagent.adapters.host.docker_config import DockerConfig
 from nodeagent.adapters.host.gauge import HostGauge
 from nodeagent.adapters.host.leftovers import HostLeftovers
 from nodeagent.adapters.host.log_files import HostLogFiles
+from nodeagent.adapters.host.ooms import KernelOoms
 from nodeagent.adapters.host.pull_files import HostPullFiles
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
@@ -32,6 +33,7 @@ from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.ports import Clock, DataSource, Recorder
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
+from nodeagent.engine.system_oom import SystemOoms
 from nodeagent.engine.workers import Workers
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import PodDirs
@@ -159,7 +161,13 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             total=dead.total,
             allow=self._allow_dead,
         )
-        return {"sweep": sweep.run, "dead": limit.run, "eviction": self._evictor().run}
+        name, recorder = self.settings.node.name, self.tools.recorder
+        return {
+            "sweep": sweep.run,
+            "dead": limit.run,
+            "eviction": self._evictor().run,
+            "system ooms": SystemOoms(KernelOoms(self.threads), recorder, node=name).run,
+        }
 
     def _evictor(self) -> Evictor:
         """Who ends pods where the node runs short."""

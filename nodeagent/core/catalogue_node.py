@@ -75,6 +75,15 @@ ENTRIES: Final = (
         "tells which go first.",
     ),
     Entry(
+        "NA8006",
+        "The machine itself had no memory left",
+        ("SystemOOM",),
+        "The kernel ended a process although no limit was reached: pods and the system together "
+        "use more memory than there is.",
+        "Reserve memory for the system (systemReserved), give pods limits, and raise "
+        "evictionHard's memory.available, so that a pod goes before the kernel chooses.",
+    ),
+    Entry(
         "NA9001",
         "The API server refused or failed a request",
         ("ApiError",),

@@ -81,34 +81,52 @@ class KernelOoms:
         self._kills: list[Kill] = []
         self._count = 0
         self._complained = False
+        self._told: float | None = None  # uptime of the newest kill when last asked for all
 
     async def find(self, container: ContainerId) -> OomKill | None:
         """The last process of the container that was killed so; None where none is known."""
         return await self._threads.run(self._find, container)
 
+    async def system_kills(self) -> tuple[OomKill, ...]:
+        """Kills for want of the machine's memory since the call before; the first tells none."""
+        return await self._threads.run(self._system_kills)
+
     def _find(self, container: ContainerId) -> OomKill | None:
+        self._look()
+        kill = next((k for k in reversed(self._kills) if container in k.victim), None)
+        return None if kill is None else _as_told(kill, kill.scope(container))
+
+    def _system_kills(self) -> tuple[OomKill, ...]:
+        self._look()
+        since, first = self._told, self._told is None
+        self._told = max((kill.uptime for kill in self._kills), default=since or 0.0)
+        if first:
+            return ()
+        return tuple(
+            _as_told(kill, OomScope.NODE)
+            for kill in self._kills
+            if not kill.limited and kill.uptime > (since or 0.0)
+        )
+
+    def _look(self) -> None:
+        """Know the kills so far; nothing new where the kernel does not tell."""
         try:
             self._refresh()
         except (OSError, ValueError) as error:
             if not self._complained:
                 log.warning("out-of-memory kills cannot be told apart", error=str(error))
             self._complained = True
-            return None
-        kill = next((k for k in reversed(self._kills) if container in k.victim), None)
-        if kill is None:
-            return None
-        return OomKill(
-            scope=kill.scope(container),
-            process=kill.process,
-            pid=kill.pid,
-            at=time.time() - time.monotonic() + kill.uptime,
-        )
 
     def _refresh(self) -> None:
         count = _oom_kills(self._vmstat.read_text())
         if count != self._count:
             self._kills = parse_kills(_records(self._kmsg))
             self._count = count
+
+
+def _as_told(kill: Kill, scope: OomScope) -> OomKill:
+    at = time.time() - time.monotonic() + kill.uptime
+    return OomKill(scope=scope, process=kill.process, pid=kill.pid, at=at)
 
 
 def _oom_kills(vmstat: str) -> int:

@@ -80,3 +80,24 @@ async def test_the_real_log_can_be_read_to_its_end() -> None:
     threads = Threads(1)
     assert await KernelOoms(threads).find(ContainerId("no such container")) is None
     threads.close()
+
+
+async def test_kills_for_the_machines_own_memory_are_told_once(tmp_path: Path) -> None:
+    kmsg, vmstat = tmp_path / "kmsg", tmp_path / "vmstat"
+
+    def kill(count: int, *, limited: str = "", uptime: int = 0) -> None:
+        vmstat.write_text(f"oom_kill {count}\n")
+        line = record(limited, task=f"task{count}").replace("4752696784", str(uptime))
+        kmsg.write_text(f"{kmsg.read_text()}{line}\n")
+
+    kmsg.write_text("")
+    kill(1, uptime=1_000_000)
+    threads = Threads(1)
+    ooms = KernelOoms(threads, kmsg=kmsg, vmstat=vmstat)
+    assert await ooms.system_kills() == ()
+    kill(2, uptime=2_000_000)
+    kill(3, uptime=3_000_000, limited=POD)
+    (told,) = await ooms.system_kills()
+    assert (told.process, told.scope) == ("task2", OomScope.NODE)
+    assert await ooms.system_kills() == ()
+    threads.close()
