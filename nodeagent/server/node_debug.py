@@ -44,11 +44,11 @@ class Verbosity(NodeHandler):
     def put(self) -> None:
         text = self.request.body.decode(errors="replace")
         if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise Refusal(400, f"failed set klog.logging.verbosity {text}: invalid syntax")
+            raise Refusal(400, f"failed set klog.logging.verbosity {text}: invalid syntax\n")
         self.backing.set_verbosity(int(text))
-        self.write(f"successfully set klog.logging.verbosity to {text}")
+        self.write(f"successfully set klog.logging.verbosity to {text}\n")
 
     def get(self) -> None:
-        raise Refusal(406, "unsupported http method")
+        raise Refusal(406, "unsupported http method\n")
 
     head = post = delete = patch = options = get

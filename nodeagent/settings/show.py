@@ -62,12 +62,20 @@ def places(settings: Settings) -> tuple[tuple[str, str], ...]:
 
 
 def document(config: KubeletConfiguration) -> dict[str, Any]:
-    """The configuration in use as one document, defaults filled in; header values are masked."""
-    fields = msgspec.structs.fields(config)
-    shown = {f.encode_name: _plain(f.type, getattr(config, f.name)) for f in fields}
-    headers = {name: ["<masked>"] for name in config.static_pod_url_header}
-    masked = {"staticPodURLHeader": headers} if headers else {}
-    return {"kind": KIND, "apiVersion": API_VERSION, **shown, **masked}
+    """The configuration in use as one document, defaults filled in.
+
+    Fields that are empty are left out, as in a kubelet's /configz; values of headers are masked.
+    """
+    headers = {name: ("<masked>",) for name in config.static_pod_url_header}
+    shown = _plain(type(config), msgspec.structs.replace(config, static_pod_url_header=headers))
+    return {"kind": KIND, "apiVersion": API_VERSION, **_without_empty(shown)}
+
+
+def _without_empty(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    shown = {name: _without_empty(one) for name, one in value.items()}
+    return {name: one for name, one in shown.items() if one not in (None, "", {}, [])}
 
 
 def flag_values(settings: Settings) -> dict[str, str]:

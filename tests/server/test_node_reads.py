@@ -409,12 +409,12 @@ async def test_profiles_tell_what_the_agent_does(client: Client) -> None:
 
 async def test_the_verbosity_can_be_set(client: Client, node: FakeNode) -> None:
     answer = await client.ask("/debug/flags/v", method="PUT", body=b"5")
-    assert answer.body == b"successfully set klog.logging.verbosity to 5"
+    assert answer.body == b"successfully set klog.logging.verbosity to 5\n"
     assert node.verbosity == 5
     answer = await client.ask("/debug/flags/v", method="PUT", body=b"much")
     assert (answer.code, node.verbosity) == (400, 5)
     answer = await client.ask("/debug/flags/v")
-    assert (answer.code, answer.body) == (406, b"unsupported http method")
+    assert (answer.code, answer.body) == (406, b"unsupported http method\n")
 
 
 async def test_of_two_pods_of_one_name_the_one_that_stays_is_meant(
