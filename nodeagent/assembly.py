@@ -61,7 +61,7 @@ from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import PodDirs
-from nodeagent.serving import Inside, heart, local_api, node_ports
+from nodeagent.serving import Inside, heart, local_api, node_ports, pod_resources
 from nodeagent.settings import Settings
 from nodeagent.storage import Objects, Storage
 
@@ -270,6 +270,7 @@ class Assembly:
             "api": local_api(inside).run,
             "drain": self.drain.run,
             **node_ports(inside),
+            **pod_resources(inside),
             "service": Service(Notifier(), self.workers, self.heart.beats).run,
             "log rotation": self.log_rotation.run,
             **self._upkeep().components(),

@@ -12,12 +12,14 @@ from lightkube.models import meta_v1
 
 from nodeagent import logs
 from nodeagent.adapters.cri.connect import Cri
+from nodeagent.adapters.devices.pod_resources import PodResourcesServer
 from nodeagent.adapters.host.journal import journal_units, read_journal
 from nodeagent.adapters.host.serving_cert import CERTIFICATE, KEY, ensure_self_signed
 from nodeagent.aio.supervise import Component
 from nodeagent.core.check_files import ManifestFile
 from nodeagent.core.foresee import Future
 from nodeagent.core.mirror import is_mirror_of
+from nodeagent.core.pod_resources import active_pods, pod_holds
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.drain import Drain
 from nodeagent.engine.heart import Heart
@@ -30,9 +32,10 @@ from nodeagent.engine.state import NodeState
 from nodeagent.engine.workers import Workers
 from nodeagent.errors import SettingsError
 from nodeagent.model.desired import Problem
-from nodeagent.model.ids import ContainerId, SandboxId
+from nodeagent.model.ids import ContainerId, PodUid, SandboxId
 from nodeagent.model.launch import ExecResult
 from nodeagent.model.observed import ObservedPod, Phase
+from nodeagent.model.pod_resources import Held, PodHolds
 from nodeagent.server.backing import Backing, Journal, Runtime, StreamWish, Switches
 from nodeagent.server.deeds import Deeds, ImageDeeds
 from nodeagent.server.figures import Figures
@@ -114,6 +117,28 @@ def _deeds(inside: Inside) -> Deeds:
         ),
         images=inside.images,
     )
+
+
+def pod_resources(inside: Inside) -> dict[str, Component]:
+    """The pod resources API. Nothing is handed out by piece yet, so nothing is held."""
+    list_pods = inside.publisher.pods
+
+    def get(namespace: str, name: str) -> PodHolds | None:
+        found = (p for p in list_pods() if p.metadata and p.metadata.name == name)
+        pod = next((p for p in found if p.metadata and p.metadata.namespace == namespace), None)
+        return pod_holds(pod, _nothing) if pod else None
+
+    server = PodResourcesServer(
+        inside.settings().paths.root / "pod-resources" / "kubelet.sock",
+        list_pods=lambda: [pod_holds(pod, _nothing) for pod in active_pods(list_pods())],
+        get_pod=get,
+        allocatable=Held,
+    )
+    return {"pod resources": server.run}
+
+
+def _nothing(uid: PodUid, container: str) -> Held:
+    return Held()
 
 
 def node_ports(inside: Inside) -> dict[str, Component]:

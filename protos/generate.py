@@ -29,6 +29,7 @@ OUTPUTS = {
     "containerd_service.proto": "nodeagent/adapters/cri/pb",
     "containerd_types.proto": "nodeagent/adapters/cri/pb",
     "cri.proto": "nodeagent/adapters/cri/pb",
+    "podresources.proto": "nodeagent/adapters/devices/pb",
     "csi.proto": "nodeagent/adapters/volumes/csi/pb",
     "pluginregistration.proto": "nodeagent/adapters/plugins/pb",
 }

@@ -18,6 +18,7 @@ from nodeagent.adapters.cri.pb import (
     containerd_types_pb2,
     cri_pb2,
 )
+from nodeagent.adapters.devices.pb import podresources_pb2
 from nodeagent.adapters.plugins.pb import pluginregistration_pb2
 from nodeagent.adapters.volumes.csi.pb import csi_pb2
 
@@ -67,6 +68,7 @@ UNLISTED = {
         ("containerd-events.tsv", CONTAINERD),
         ("csi.tsv", (csi_pb2.DESCRIPTOR,)),
         ("pluginregistration.tsv", (pluginregistration_pb2.DESCRIPTOR,)),
+        ("podresources.tsv", (podresources_pb2.DESCRIPTOR,)),
     ],
 )
 def test_descriptors_say_what_the_table_says(table: str, files: tuple[FileDescriptor, ...]) -> None:
@@ -154,7 +156,7 @@ def rows_of_message(message: Descriptor, path: str) -> Iterator[Row]:
     if not message.fields:
         yield Row("message", path)
     for field in message.fields:
-        oneof = field.containing_oneof
+        oneof = None if is_optional(field) else field.containing_oneof
         extra = f"oneof {oneof.name}" if oneof is not None else ""
         yield Row("field", path, field.name, str(field.number), type_of(field), extra)
     for enum in message.enum_types:
@@ -165,6 +167,12 @@ def rows_of_message(message: Descriptor, path: str) -> Iterator[Row]:
 
 def without_map_entries(messages: Iterable[Descriptor]) -> Iterator[Descriptor]:
     return (m for m in messages if not m.GetOptions().map_entry)
+
+
+def is_optional(field: FieldDescriptor) -> bool:
+    """A scalar marked `optional`: protobuf makes a oneof of it alone, named with a "_" before."""
+    oneof = field.containing_oneof
+    return oneof is not None and oneof.name == f"_{field.name}"
 
 
 def type_of(field: FieldDescriptor) -> str:
@@ -180,4 +188,6 @@ def type_of(field: FieldDescriptor) -> str:
         kind = target.full_name.removeprefix(f"{package}.") if same else target.full_name
     else:
         kind = SCALARS[field.type]
+    if is_optional(field):
+        return f"optional {kind}"
     return f"repeated {kind}" if field.is_repeated else kind
