@@ -21,6 +21,7 @@ from nodeagent.build import (
     with_endpoint,
 )
 from nodeagent.engine.reload import Reloader
+from nodeagent.metrics import AgentMetrics
 from nodeagent.settings import Settings
 
 log = structlog.get_logger()
@@ -69,16 +70,18 @@ async def _build(
         await embedded.ensure(own)
         settings = with_endpoint(settings, f"unix://{socket}")
         components["containerd"] = lambda: embedded.watch(own)
-    threads = Threads()
+    threads, metrics = Threads(), AgentMetrics()
     stack.callback(threads.close)
     cri = await stack.enter_async_context(
         open_cri(
             settings.runtime.endpoint,
             image_endpoint=settings.runtime.images,
             timeout=settings.kubelet.runtime_request_timeout,
+            tell=metrics.runtime.told,
         )
     )
-    engine = Assembly(settings, cri, threads)
+    engine = Assembly(settings, cri, threads, metrics)
+    stack.callback(engine.metering.close)
     await engine.load()
     reloader = Reloader(given, reread=reread, apply=engine.reload, threads=threads)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)

@@ -1,7 +1,7 @@
 """The engine's parts, each made once and handed what it needs."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,9 +16,7 @@ from nodeagent.adapters.host.notify import Notifier
 from nodeagent.adapters.host.ooms import KernelOoms
 from nodeagent.adapters.host.records import PodRecords
 from nodeagent.adapters.host.stuck import CarefulFiles
-from nodeagent.adapters.probes.checks import ProbeChecks
 from nodeagent.adapters.probes.http import HttpHooks
-from nodeagent.adapters.probes.pressure import ProcPressure
 from nodeagent.aio.clock import WallClock
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.supervise import Component
@@ -45,8 +43,6 @@ from nodeagent.engine.journal import Journal, tell_problems
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.node_view import NodeView
 from nodeagent.engine.observe import Observer
-from nodeagent.engine.probe_metrics import ProbeCollector
-from nodeagent.engine.probing import Probing
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import PARALLEL_PULLS, Pulls
 from nodeagent.engine.service import Service
@@ -55,7 +51,7 @@ from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.engine.workers import Workers
-from nodeagent.metering import Metering
+from nodeagent.metering import Given, Metering
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Problem
 from nodeagent.model.ids import PodUid
@@ -72,7 +68,9 @@ if TYPE_CHECKING:
 class Assembly:
     """Everything between the adapters and the doors of the agent. `load` before `components`."""
 
-    def __init__(self, settings: Settings, cri: Cri, threads: Threads) -> None:
+    def __init__(
+        self, settings: Settings, cri: Cri, threads: Threads, metrics: AgentMetrics
+    ) -> None:
         self._settings, self._cri, self._threads = settings, cri, threads
         root = str(settings.paths.root)
         self.cluster = _cluster(settings, threads)
@@ -80,8 +78,7 @@ class Assembly:
         self._dirs = PodDirs(root=root, logs=str(settings.paths.pod_logs))
         self._files = HostPodFiles(self._dirs, threads)
         self._careful = CarefulFiles(threads, Kernel())
-        self._records = PodRecords(root, threads)
-        self._host = read_facts(root)
+        self._records, self._host = PodRecords(root, threads), read_facts(root)
         self._driver = Driver(settings, threads)
         self.journal = Journal(
             settings.paths.root / "events.jsonl", clock=self.clock, threads=threads
@@ -124,29 +121,39 @@ class Assembly:
             access=self.access,
             bucket=upkeep.pull_bucket(settings),
         )
-        self.probing = Probing(
-            checks=ProbeChecks(cri.containers),
-            pressure=ProcPressure(),
-            recorder=self.journal,
-            clock=self.clock,
-            listener=self.workers,
-            rules=probe_rules(settings),
+        self.probing = upkeep.probing(
+            settings, cri=cri, recorder=self.journal, clock=self.clock, listener=self.workers
         )
-        self.metrics = AgentMetrics()
-        self.metrics.add_probes(ProbeCollector(self.probing.counts))
-        self.observer.on_missed = self.metrics.missed_events.inc
-        self.metering = Metering(self.metrics, threads)
+        self.metrics = metrics
+        self.metering = Metering(
+            settings,
+            threads,
+            Given(
+                cri=cri,
+                metrics=metrics,
+                state=self.state,
+                clock=self.clock,
+                host=self._host,
+                driver=self._driver,
+                keeper=self.keeper,
+                workers=self.workers,
+                observer=self.observer,
+                probing=self.probing,
+            ),
+        )
         self._watcher = Inotify()
         self.local = local_data(
             settings,
             threads,
             self._watcher,
-            on_change=self._ring_pods,
+            on_change=self.workers.ring_each,
             on_problems=lambda _: self._tell_problems(),
         )
         self.data: Objects = self.local
         if self.cluster is not None:
-            self.data = self.cluster.data(self.local, on_change=self._ring_pods, keeper=self.keeper)
+            self.data = self.cluster.data(
+                self.local, on_change=self.workers.ring_each, keeper=self.keeper
+            )
         facts, clock = (lambda: self.keeper.facts), self.clock
         member = self.cluster.membership(self.keeper, clock) if self.cluster else None
         self.storage = Storage(
@@ -254,6 +261,23 @@ class Assembly:
             roots=roots,
             ready=self._ready,
         )
+        order = upkeep.Upkeep(
+            settings=self._settings,
+            threads=self._threads,
+            state=self.state,
+            dirs=self._dirs,
+            driver=self._driver,
+            tools=self._tools,
+            workers=self.workers,
+            ready=self._ready,
+            evicts=upkeep.Evicts(
+                settings=lambda: self._settings,
+                keeper=self.keeper,
+                image_gc=self.image_gc,
+                images=self._cri.images,
+                disks=NotMeasured(),
+            ),
+        )
         inside = self._inside()
         return {
             "journal": self.journal.run,
@@ -273,28 +297,10 @@ class Assembly:
             **pod_resources(inside),
             "service": Service(Notifier(), self.workers, self.heart.beats).run,
             "log rotation": self.log_rotation.run,
-            **self._upkeep().components(),
+            **order.components(),
             "image gc": self.image_gc.run,
+            **self.metering.components(),
         }
-
-    def _upkeep(self) -> upkeep.Upkeep:
-        return upkeep.Upkeep(
-            settings=self._settings,
-            threads=self._threads,
-            state=self.state,
-            dirs=self._dirs,
-            driver=self._driver,
-            tools=self._tools,
-            workers=self.workers,
-            ready=self._ready,
-            evicts=upkeep.Evicts(
-                settings=lambda: self._settings,
-                keeper=self.keeper,
-                image_gc=self.image_gc,
-                images=self._cri.images,
-                disks=NotMeasured(),
-            ),
-        )
 
     def _inside(self) -> Inside:
         foresight = Foresight(
@@ -333,6 +339,7 @@ class Assembly:
         self.image_gc.rules = gc_rules(settings)
         self.log_rotation.use(log_rules(settings))
         self.probing.use(probe_rules(settings))
+        self.metering.use(settings)
         self.workers.ring_all()
 
     def _present(self) -> Present:
@@ -357,10 +364,6 @@ class Assembly:
         problems, known = self._all_problems(), self._problems
         tell_problems(self.journal, problems, known=known, node=self._settings.node.name)
         self._problems = problems
-
-    def _ring_pods(self, uids: Iterable[PodUid]) -> None:
-        for uid in uids:
-            self.workers.ring(uid)
 
     def _forgotten(self, memory: PodMemory) -> None:
         self.probing.forget(memory.pod.uid)

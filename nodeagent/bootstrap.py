@@ -133,7 +133,7 @@ class Credentials:
             renews=self._rotates,
             at_once=self._adopted,
         )
-        metrics.add_client_certificate(lambda: self._left(keeper.held), lambda: keeper.failures)
+        metrics.certificates.add_client(lambda: self._left(keeper.held), lambda: keeper.failures)
         return keeper
 
     def _way(self, held: Held | None, client: KubeClient) -> Api:
@@ -163,7 +163,7 @@ class Credentials:
             clock=self._clock,
             on_change=lambda age: observe(age) if age is not None else None,
         )
-        observe = metrics.add_serving_certificate(
+        observe = metrics.certificates.add_serving(
             lambda: self._left(keeper.held), lambda: keeper.failures
         )
         return keeper

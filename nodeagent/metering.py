@@ -1,36 +1,167 @@
 """Builds what tells metrics and stats: a piece of `app.py`."""
 
 import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
 
+import msgspec
+
+from nodeagent.adapters.cgroupfs.detect import detect
+from nodeagent.adapters.cgroupfs.usage import CgroupUsage
+from nodeagent.adapters.containerd.processes import listener
+from nodeagent.adapters.cri.connect import Cri
+from nodeagent.adapters.host.disk_usage import DiskWalker
+from nodeagent.adapters.host.facts import HostFacts
+from nodeagent.adapters.host.folder_volumes import FolderVolumes
+from nodeagent.adapters.host.machine import HostSpaces, cgroup_of, own_start, read_machine
+from nodeagent.aio.joined import Joined
+from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
+from nodeagent.build import Driver
+from nodeagent.core.cadvisor import cadvisor_page
 from nodeagent.core.exposition import encoded, page_of
+from nodeagent.core.log_paths import pod_log_directory
+from nodeagent.core.resource_metrics import resource_page
+from nodeagent.core.summary import SystemPart, summary_of
+from nodeagent.engine.disk_watch import DiskParts, DiskWatch
+from nodeagent.engine.meter import Meter, MeterParts
+from nodeagent.engine.node import NodeKeeper
+from nodeagent.engine.observe import Observer
+from nodeagent.engine.ports import Clock
+from nodeagent.engine.probe_metrics import ProbeCollector
+from nodeagent.engine.probing import Probing
+from nodeagent.engine.state import NodeState
+from nodeagent.engine.workers import Workers
 from nodeagent.metrics import AgentMetrics
-from nodeagent.model.scrapes import Page, TextForm
+from nodeagent.model.node import PodDirs
+from nodeagent.model.scrapes import Page, TextForm, Tier
 from nodeagent.server.figures import Figures
+from nodeagent.settings import Settings, node_version
 
-PACKING = 1  # the fastest level of gzip: text of this kind shrinks to a tenth with it
+PACKING = 1  # the fastest level of gzip: text of this kind shrinks to a twentieth with it
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What metering is built on."""
+
+    cri: Cri
+    metrics: AgentMetrics
+    state: NodeState
+    clock: Clock
+    host: HostFacts
+    driver: Driver
+    keeper: NodeKeeper
+    workers: Workers
+    observer: Observer
+    probing: Probing
 
 
 class Metering:
-    """Answers the metrics endpoints."""
+    """Answers the metrics endpoints and /stats/summary."""
 
-    def __init__(self, metrics: AgentMetrics, threads: Threads) -> None:
-        self._metrics, self._threads = metrics, threads
+    def __init__(self, settings: Settings, threads: Threads, given: Given) -> None:
+        self._metrics, self._endpoint = given.metrics, settings.runtime.endpoint
+        given.metrics.add_probes(ProbeCollector(given.probing.counts))
+        given.observer.on_missed = given.metrics.missed_events.inc
+        # A reading of many pods must not wait for the files of a pod that starts.
+        self._threads = Threads(2, name="metering")
+        self._tier = Tier(settings.agent.metrics.tier.value)
+        self._started = own_start()
+        self._pages: Joined[tuple[Page, TextForm], bytes] = Joined()
+        self._summaries: Joined[bool, bytes] = Joined()
+        root, logs = str(settings.paths.root), str(settings.paths.pod_logs)
+        dirs = PodDirs(root=root, logs=logs)
+        self.walker = DiskWalker()
+        self.disks = DiskWatch(
+            DiskParts(
+                runtime=given.cri.stats,
+                walker=self.walker,
+                volumes=FolderVolumes(root, threads),
+                clock=given.clock,
+                memories=given.workers.memories,
+                log_folder=lambda memory, name: f"{pod_log_directory(memory.pod, dirs)}/{name}",
+            ),
+            period=settings.kubelet.volume_stats_agg_period,
+        )
+        self.meter = Meter(
+            MeterParts(
+                usage=CgroupUsage(detect(), self._threads),
+                spaces=HostSpaces(self._threads),
+                disks=self.disks,
+                state=given.state,
+                clock=given.clock,
+                machine=read_machine(given.host),
+                rules=lambda: given.driver.rules,
+                runtime=lambda: given.keeper.info,
+                memories=given.workers.memories,
+                parts=self._system_parts,
+                places=(root, logs),
+                node_name=settings.node.name,
+                version=node_version(),
+            )
+        )
 
     def figures(self) -> Figures:
         """What servers are given."""
         return Figures(text=self._text, summary=self._summary)
 
+    def components(self) -> dict[str, Component]:
+        """What runs: only the walk over disks, which waits until somebody asks."""
+        return {"disk usage": self.disks.run}
+
+    def use(self, settings: Settings) -> None:
+        """Take the tier of new settings."""
+        self._tier = Tier(settings.agent.metrics.tier.value)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.close()
+        self.walker.close()
+
     async def _text(self, page: Page, form: TextForm) -> bytes:
-        collected = {Page.PROBES: self._metrics.probes, Page.OWN: self._metrics.own}.get(
-            page, tuple
-        )
-        text = encoded(page_of(collected(), openmetrics=form.openmetrics))
-        return await self._threads.run(_packed, text) if form.gzip else text
+        return await self._pages.get((page, form), lambda: self._make(page, form))
+
+    async def _make(self, page: Page, form: TextForm) -> bytes:
+        openmetrics = form.openmetrics
+        text: Callable[[], str]
+        if page is Page.CADVISOR:
+            tier = self._tier
+            scene = await self.meter.scene(tier)
+            text = lambda: cadvisor_page(scene, tier, openmetrics=openmetrics)  # noqa: E731
+        elif page is Page.RESOURCE:
+            reading, pods, failed = await self.meter.resource()
+            text = lambda: resource_page(  # noqa: E731
+                reading, pods, failed=failed, openmetrics=openmetrics
+            )
+        else:
+            known = {Page.PROBES: self._metrics.probes, Page.OWN: self._metrics.own}
+            collected = tuple(known.get(page, tuple)())
+            text = lambda: page_of(collected, openmetrics=openmetrics)  # noqa: E731
+        return await self._threads.run(_written, text, form.gzip)
 
     async def _summary(self, only_cpu_and_memory: bool) -> bytes:
-        return b"{}"
+        return await self._summaries.get(
+            only_cpu_and_memory, lambda: self._make_summary(only_cpu_and_memory)
+        )
+
+    async def _make_summary(self, only: bool) -> bytes:
+        sight = await self.meter.sight(only_cpu_and_memory=only)
+        return await self._threads.run(
+            lambda: msgspec.json.encode(summary_of(sight, only_cpu_and_memory=only))
+        )
+
+    def _system_parts(self) -> tuple[SystemPart, ...]:
+        """The agent and the runtime, where they have cgroups of their own."""
+        runtime = listener(Path(self._endpoint.removeprefix("unix://")))
+        found = {"kubelet": cgroup_of(os.getpid()), "runtime": cgroup_of(runtime or "none")}
+        return tuple(
+            SystemPart(name=name, path=path, started_at=self._started)
+            for name, path in found.items()
+            if path not in ("", "/")
+        )
 
 
-def _packed(text: bytes) -> bytes:
-    return gzip.compress(text, PACKING, mtime=0)
+def _written(text: Callable[[], str], packed: bool) -> bytes:
+    raw = encoded(text())
+    return gzip.compress(raw, PACKING, mtime=0) if packed else raw

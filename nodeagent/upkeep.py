@@ -16,12 +16,14 @@ from nodeagent.adapters.host.leftovers import HostLeftovers
 from nodeagent.adapters.host.log_files import HostLogFiles
 from nodeagent.adapters.host.ooms import KernelOoms
 from nodeagent.adapters.host.pull_files import HostPullFiles
+from nodeagent.adapters.probes.checks import ProbeChecks
+from nodeagent.adapters.probes.pressure import ProcPressure
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
 from nodeagent.build import Driver
 from nodeagent.core.bucket import Bucket
 from nodeagent.core.image_access import AccessRules
-from nodeagent.core.rules import enforced_capacity, eviction_rules, gc_rules, log_rules
+from nodeagent.core.rules import enforced_capacity, eviction_rules, gc_rules, log_rules, probe_rules
 from nodeagent.engine.dead import DeadLimit, DeadSweep
 from nodeagent.engine.evict import Evictor, EvictParts
 from nodeagent.engine.execute import Tools
@@ -31,6 +33,8 @@ from nodeagent.engine.image_gc import GcPorts, ImageGc
 from nodeagent.engine.log_rotation import LogRotation
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.ports import Clock, DataSource, Recorder
+from nodeagent.engine.probe_ports import Listener
+from nodeagent.engine.probing import Probing
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
 from nodeagent.engine.system_oom import SystemOoms
@@ -117,6 +121,20 @@ def image_deeds(gc: ImageGc) -> ImageDeeds:
     return ImageDeeds(
         report=lambda everything: gc.report(everything=everything),
         collect=lambda everything: gc.collect(everything=everything),
+    )
+
+
+def probing(
+    settings: Settings, *, cri: Cri, recorder: Recorder, clock: Clock, listener: Listener
+) -> Probing:
+    """Probes of all pods as the settings say."""
+    return Probing(
+        checks=ProbeChecks(cri.containers),
+        pressure=ProcPressure(),
+        recorder=recorder,
+        clock=clock,
+        listener=listener,
+        rules=probe_rules(settings),
     )
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from nodeagent.aio.threads import Threads
-from nodeagent.core.exposition import page_of
+from nodeagent.core.exposition import encoded, page_of
 from nodeagent.engine.probe_metrics import ProbeCollector
-from nodeagent.metering import Metering
 from nodeagent.metrics import AgentMetrics
+from nodeagent.model.scrapes import Page, TextForm
+from nodeagent.server.figures import Figures
 from nodeagent.server.local import LocalApi
 from tests.fakes.local_node import LocalNode, serving
 from tests.server.http_client import ask
@@ -34,22 +34,31 @@ def test_probes_are_told_apart_from_the_agents_own() -> None:
 
 
 async def test_metrics_are_served_on_the_agents_socket(tmp_path: Path) -> None:
-    node, threads = LocalNode(tmp_path), Threads(1)
-    figures = Metering(AgentMetrics(), threads).figures()
+    node, metrics = LocalNode(tmp_path), AgentMetrics()
+    asked: list[Page] = []
+
+    async def text(page: Page, form: TextForm) -> bytes:
+        asked.append(page)
+        raw = encoded(page_of(metrics.own(), openmetrics=form.openmetrics))
+        return gzip.compress(raw) if form.gzip else raw
+
+    figures = Figures(text=text)
     node.api = LocalApi(msgspec.structs.replace(node.view(), figures=figures), path=node.socket)
     async with serving(node):
         plain = await ask(node.socket, "/metrics")
         modern = await ask(node.socket, "/metrics", accept=OPENMETRICS)
         packed = await ask(node.socket, "/metrics", headers={"Accept-Encoding": "gzip"})
         other = await ask(node.socket, "/metrics/nothing")
-    threads.close()
+        for page in Page:
+            assert (await ask(node.socket, page)).code == 200
+    assert asked[-len(Page) :] == list(Page)
     assert plain.code == 200
     assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert b"nodeagent_missed_events_total" in plain.body
     assert modern.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert modern.body.endswith(b"# EOF\n")
     assert packed.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(packed.body) == plain.body
+    assert b"nodeagent_plans_total 0" in gzip.decompress(packed.body)
     assert other.code == 404
 
 

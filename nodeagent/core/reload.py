@@ -29,6 +29,7 @@ RELOADABLE: Final = frozenset(
         "kubelet.containerLogMonitorInterval",
         "agent.probes.maxExecProbes",
         "agent.probes.fastUntilReady",
+        "agent.metrics.tier",
         "agent.crashLoop.initial",
         "agent.crashLoop.max",
         "agent.crashLoop.reset",

@@ -221,7 +221,7 @@ KUBELET_CONFIGURATION: Final = Support(
         " enableDebugFlagsHandler enableDebuggingHandlers enableProfilingHandler enableServer"
         " enableSystemLogHandler enableSystemLogQuery healthzBindAddress healthzPort"
         " port readOnlyPort streamingConnectionIdleTimeout syncFrequency"
-        " tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile".split()
+        " tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile volumeStatsAggPeriod".split()
     ),
     without_effect={
         "fileCheckFrequency": "files are watched; `auditPeriod` of our own document rescans",
@@ -234,7 +234,7 @@ KUBELET_CONFIGURATION: Final = Support(
         "systemReservedCgroup": "reservations limit pods, not the system's own cgroups",
         "kubeReservedCgroup": "reservations limit pods, not the system's own cgroups",
         **dict.fromkeys(
-            "showHiddenMetricsForVersion volumeStatsAggPeriod".split(),
+            "showHiddenMetricsForVersion".split(),
             _NO_METRICS,
         ),
         **dict.fromkeys(

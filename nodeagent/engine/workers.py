@@ -104,6 +104,11 @@ class Workers:
         """A streak of a probe changed: the pod's record is saved when it comes to rest."""
         self.ring(uid)
 
+    def ring_each(self, uids: Iterable[PodUid]) -> None:
+        """Something that concerns these pods changed."""
+        for uid in uids:
+            self.ring(uid)
+
     def ring_all(self) -> None:
         """Something that concerns every pod changed."""
         for worker in self._workers.values():

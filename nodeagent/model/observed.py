@@ -162,6 +162,7 @@ class RuntimeInfo(msgspec.Struct, frozen=True, kw_only=True):
     handlers: tuple[str, ...] = ("",)
     features: dict[str, tuple[str, ...]] = {}  # handler -> recursiveReadOnlyMounts, userNamespaces
     supplemental_groups_policy: bool = False
+    sandbox_image: str = ""  # what sandboxes are made of, "" where not told
 
 
 class RuntimeHealth(msgspec.Struct, frozen=True, kw_only=True):

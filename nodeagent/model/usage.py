@@ -144,13 +144,14 @@ class ReadingWish(msgspec.Struct, frozen=True, kw_only=True):
 
     `parents`: kubepods and its QoS classes as the driver has them below the mount. `sandboxes`:
     ids of sandboxes, and whether they have a network of their own. `slices`: paths to be read in
-    any case; `deep`: the children of the host's slices too.
+    any case; `host`: the host's own slices, with `deep` their children too.
     """
 
     groups: dict[CgroupKind, frozenset[Group]]
     parents: tuple[str, ...] = ()
     sandboxes: dict[str, bool] = {}
     slices: tuple[str, ...] = ()
+    host: bool = True
     deep: bool = False
     network: bool = False
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from nodeagent.settings import rules as r
+from nodeagent.settings.names import MetricsTier
 
 API_VERSION = "nodeagent.dev/v1alpha1"
 KIND = "AgentConfiguration"
@@ -34,6 +35,14 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     fast_until_ready: bool = True
 
 
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How much `/metrics/cadvisor` tells: `core` (at most 12 series a container), `standard`
+    (what the dashboards and alerts of kube-prometheus use) or `full` (all that cAdvisor has).
+    """
+
+    tier: MetricsTier = MetricsTier.STANDARD
+
+
 class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Our own settings, defaults applied.
 
@@ -52,6 +61,7 @@ class AgentConfiguration(msgspec.Struct, frozen=True, kw_only=True, rename="came
     max_parallel_starts: Annotated[int, r.Between(0, 1000)] = 0
     crash_loop: CrashLoop = CrashLoop()
     probes: Probes = Probes()
+    metrics: Metrics = Metrics()
     config_map_dir: Annotated[r.AbsolutePath, r.ZERO] = ""
     secret_dir: Annotated[r.AbsolutePath, r.ZERO] = ""
     volume_dir: Annotated[r.AbsolutePath, r.ZERO] = ""

@@ -93,3 +93,9 @@ class TlsVersion(enum.StrEnum):
     V11 = "VersionTLS11"
     V12 = "VersionTLS12"
     V13 = "VersionTLS13"
+
+
+class MetricsTier(enum.StrEnum):
+    CORE = "core"
+    STANDARD = "standard"
+    FULL = "full"

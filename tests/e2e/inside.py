@@ -15,6 +15,7 @@ from nodeagent.aio.threads import Threads
 from nodeagent.assembly import Assembly
 from nodeagent.core.defaults import apply_defaults
 from nodeagent.engine.sources import Sources
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Source, SourceUpdate
 from nodeagent.model.ids import PodUid
 from nodeagent.settings.flags import parse_flags
@@ -113,7 +114,7 @@ async def agent_inside(
     threads, stop, given = Threads(), asyncio.Event(), Given()
     try:
         async with open_cri(runtime.endpoint, image_endpoint="", timeout=60.0) as cri:
-            engine = Assembly(settings, cri, threads)
+            engine = Assembly(settings, cri, threads, AgentMetrics())
             await engine.load()
             engine.sources = Sources(
                 {Source.API: given}, on_change=lambda wishes, _: engine.state.want(wishes)

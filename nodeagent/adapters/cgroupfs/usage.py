@@ -112,7 +112,7 @@ class CgroupUsage:
 
     def _slices(self, wish: ReadingWish) -> list[str]:
         """kubepods and its classes, what is asked for, then the host's own."""
-        top = [f"/{name}" for name in self._folders("")]
+        top = [f"/{name}" for name in self._folders("")] if wish.host else []
         below = [f"{one}/{name}" for one in top if wish.deep for name in self._folders(one)]
         pods = frozenset(wish.parents)
         hosts = [path for path in (*top, *below) if path not in pods and uid_of_path(path) is None]

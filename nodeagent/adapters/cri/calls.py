@@ -4,8 +4,10 @@ Built from this table rather than from generated stubs, which would make a calla
 the forty CRI methods and import grpc's server side.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Generator
-from typing import Any, Protocol, TypeVar
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc.aio
 from google.protobuf.message import Message
@@ -21,9 +23,24 @@ Request_contra = TypeVar("Request_contra", bound=Message, contravariant=True)
 Answer_co = TypeVar("Answer_co", bound=Message, covariant=True)
 Got = TypeVar("Got")
 
+Tell: TypeAlias = Callable[[str, float, bool], None]
+"""Hears of each call that ended: a kubelet's name for it, seconds, whether it failed."""
+
 RUNTIME_SERVICE = "runtime.v1.RuntimeService"
 IMAGE_SERVICE = "runtime.v1.ImageService"
 EVENT_SERVICE = "containerd.services.events.v1.Events"
+
+
+def operation_type(method: str) -> str:
+    """What a kubelet calls a method in its metrics: "/runtime.v1.RuntimeService/RunPodSandbox" is
+    run_podsandbox."""
+    name = method.rpartition("/")[2].replace("PodSandbox", "Podsandbox")
+    name = name.replace("UpdateContainerResources", "UpdateContainer")
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+
+
+def nobody(operation: str, seconds: float, failed: bool) -> None:
+    """Hears nothing."""
 
 
 class Pending(Awaitable[Answer_co], Protocol[Answer_co]):
@@ -74,81 +91,124 @@ class Streaming(Protocol[Request_contra, Answer_co]):
 class RuntimeCalls:
     """CRI's RuntimeService."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, tell: Tell = nobody) -> None:
         at = f"/{RUNTIME_SERVICE}/"
-        self.version = _unary(channel, at + "Version", pb.VersionRequest, pb.VersionResponse)
-        self.status = _unary(channel, at + "Status", pb.StatusRequest, pb.StatusResponse)
+        self.version = _unary(tell, channel, at + "Version", pb.VersionRequest, pb.VersionResponse)
+        self.status = _unary(tell, channel, at + "Status", pb.StatusRequest, pb.StatusResponse)
         self.runtime_config = _unary(
-            channel, at + "RuntimeConfig", pb.RuntimeConfigRequest, pb.RuntimeConfigResponse
+            tell, channel, at + "RuntimeConfig", pb.RuntimeConfigRequest, pb.RuntimeConfigResponse
         )
         self.update_config = _unary(
+            tell,
             channel,
             at + "UpdateRuntimeConfig",
             pb.UpdateRuntimeConfigRequest,
             pb.UpdateRuntimeConfigResponse,
         )
         self.list_sandboxes = _unary(
-            channel, at + "ListPodSandbox", pb.ListPodSandboxRequest, pb.ListPodSandboxResponse
+            tell,
+            channel,
+            at + "ListPodSandbox",
+            pb.ListPodSandboxRequest,
+            pb.ListPodSandboxResponse,
         )
         self.sandbox_status = _unary(
+            tell,
             channel,
             at + "PodSandboxStatus",
             pb.PodSandboxStatusRequest,
             pb.PodSandboxStatusResponse,
         )
         self.run_sandbox = _unary(
-            channel, at + "RunPodSandbox", pb.RunPodSandboxRequest, pb.RunPodSandboxResponse
+            tell, channel, at + "RunPodSandbox", pb.RunPodSandboxRequest, pb.RunPodSandboxResponse
         )
         self.stop_sandbox = _unary(
-            channel, at + "StopPodSandbox", pb.StopPodSandboxRequest, pb.StopPodSandboxResponse
+            tell,
+            channel,
+            at + "StopPodSandbox",
+            pb.StopPodSandboxRequest,
+            pb.StopPodSandboxResponse,
         )
         self.remove_sandbox = _unary(
+            tell,
             channel,
             at + "RemovePodSandbox",
             pb.RemovePodSandboxRequest,
             pb.RemovePodSandboxResponse,
         )
         self.list_containers = _unary(
-            channel, at + "ListContainers", pb.ListContainersRequest, pb.ListContainersResponse
+            tell,
+            channel,
+            at + "ListContainers",
+            pb.ListContainersRequest,
+            pb.ListContainersResponse,
         )
         self.container_status = _unary(
-            channel, at + "ContainerStatus", pb.ContainerStatusRequest, pb.ContainerStatusResponse
+            tell,
+            channel,
+            at + "ContainerStatus",
+            pb.ContainerStatusRequest,
+            pb.ContainerStatusResponse,
         )
         self.create_container = _unary(
-            channel, at + "CreateContainer", pb.CreateContainerRequest, pb.CreateContainerResponse
+            tell,
+            channel,
+            at + "CreateContainer",
+            pb.CreateContainerRequest,
+            pb.CreateContainerResponse,
         )
         self.start_container = _unary(
-            channel, at + "StartContainer", pb.StartContainerRequest, pb.StartContainerResponse
+            tell,
+            channel,
+            at + "StartContainer",
+            pb.StartContainerRequest,
+            pb.StartContainerResponse,
         )
         self.stop_container = _unary(
-            channel, at + "StopContainer", pb.StopContainerRequest, pb.StopContainerResponse
+            tell, channel, at + "StopContainer", pb.StopContainerRequest, pb.StopContainerResponse
         )
         self.remove_container = _unary(
-            channel, at + "RemoveContainer", pb.RemoveContainerRequest, pb.RemoveContainerResponse
+            tell,
+            channel,
+            at + "RemoveContainer",
+            pb.RemoveContainerRequest,
+            pb.RemoveContainerResponse,
         )
-        self.exec_sync = _unary(channel, at + "ExecSync", pb.ExecSyncRequest, pb.ExecSyncResponse)
-        self.exec = _unary(channel, at + "Exec", pb.ExecRequest, pb.ExecResponse)
-        self.attach = _unary(channel, at + "Attach", pb.AttachRequest, pb.AttachResponse)
+        self.exec_sync = _unary(
+            tell, channel, at + "ExecSync", pb.ExecSyncRequest, pb.ExecSyncResponse
+        )
+        self.exec = _unary(tell, channel, at + "Exec", pb.ExecRequest, pb.ExecResponse)
+        self.attach = _unary(tell, channel, at + "Attach", pb.AttachRequest, pb.AttachResponse)
         self.port_forward = _unary(
-            channel, at + "PortForward", pb.PortForwardRequest, pb.PortForwardResponse
+            tell, channel, at + "PortForward", pb.PortForwardRequest, pb.PortForwardResponse
         )
         self.checkpoint = _unary(
+            tell,
             channel,
             at + "CheckpointContainer",
             pb.CheckpointContainerRequest,
             pb.CheckpointContainerResponse,
         )
         self.update_resources = _unary(
+            tell,
             channel,
             at + "UpdateContainerResources",
             pb.UpdateContainerResourcesRequest,
             pb.UpdateContainerResourcesResponse,
         )
         self.reopen_log = _unary(
+            tell,
             channel,
             at + "ReopenContainerLog",
             pb.ReopenContainerLogRequest,
             pb.ReopenContainerLogResponse,
+        )
+        self.list_container_stats = _unary(
+            tell,
+            channel,
+            at + "ListContainerStats",
+            pb.ListContainerStatsRequest,
+            pb.ListContainerStatsResponse,
         )
         self.container_events = _streaming(
             channel, at + "GetContainerEvents", pb.GetEventsRequest, pb.ContainerEventResponse
@@ -158,22 +218,22 @@ class RuntimeCalls:
 class ImageCalls:
     """CRI's ImageService."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, tell: Tell = nobody) -> None:
         at = f"/{IMAGE_SERVICE}/"
         self.list_images = _unary(
-            channel, at + "ListImages", pb.ListImagesRequest, pb.ListImagesResponse
+            tell, channel, at + "ListImages", pb.ListImagesRequest, pb.ListImagesResponse
         )
         self.image_status = _unary(
-            channel, at + "ImageStatus", pb.ImageStatusRequest, pb.ImageStatusResponse
+            tell, channel, at + "ImageStatus", pb.ImageStatusRequest, pb.ImageStatusResponse
         )
         self.pull_image = _unary(
-            channel, at + "PullImage", pb.PullImageRequest, pb.PullImageResponse
+            tell, channel, at + "PullImage", pb.PullImageRequest, pb.PullImageResponse
         )
         self.image_fs_info = _unary(
-            channel, at + "ImageFsInfo", pb.ImageFsInfoRequest, pb.ImageFsInfoResponse
+            tell, channel, at + "ImageFsInfo", pb.ImageFsInfoRequest, pb.ImageFsInfoResponse
         )
         self.remove_image = _unary(
-            channel, at + "RemoveImage", pb.RemoveImageRequest, pb.RemoveImageResponse
+            tell, channel, at + "RemoveImage", pb.RemoveImageRequest, pb.RemoveImageResponse
         )
 
 
@@ -187,19 +247,24 @@ class ContainerdCalls:
 
 
 def _unary(
-    channel: grpc.aio.Channel, method: str, request: type[Request], answer: type[Answer]
+    tell: Tell,
+    channel: grpc.aio.Channel,
+    method: str,
+    request: type[Request],
+    answer: type[Answer],
 ) -> Unary[Request, Answer]:
     made: Any = channel.unary_unary(
         method,
         request_serializer=request.SerializeToString,
         response_deserializer=answer.FromString,
     )
+    operation = operation_type(method)
 
     def call(
         request: Request, /, *, timeout: float | None, wait_for_ready: bool | None = None
     ) -> Pending[Answer]:
         pending = made(request, timeout=timeout, wait_for_ready=wait_for_ready)
-        return Checked(pending, method)
+        return Checked(pending, method, lambda took, failed: tell(operation, took, failed))
 
     return call
 
@@ -211,13 +276,19 @@ class Checked(Awaitable[Got]):
     an annotation that is not UTF-8.
     """
 
-    __slots__ = ("_call", "_method")
+    __slots__ = ("_began", "_call", "_method", "_tell")
 
-    def __init__(self, call: Any, method: str) -> None:
-        self._call, self._method = call, method
+    def __init__(self, call: Any, method: str, tell: Callable[[float, bool], None]) -> None:
+        self._call, self._method, self._tell = call, method, tell
+        self._began = time.monotonic()
 
     def __await__(self) -> Generator[Any, None, Got]:
-        answer: Got | None = yield from self._call.__await__()
+        try:
+            answer: Got | None = yield from self._call.__await__()
+        except grpc.RpcError:
+            self._tell(time.monotonic() - self._began, True)
+            raise
+        self._tell(time.monotonic() - self._began, answer is None)
         if answer is None:
             op = self._method.rpartition("/")[2]
             detail = "its answer cannot be read; see the runtime's log"

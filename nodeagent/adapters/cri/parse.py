@@ -238,6 +238,7 @@ def parse_info(
         handlers=tuple(named),
         features=named,
         supplemental_groups_policy=status.features.supplemental_groups_policy,
+        sandbox_image=_sandbox_image(status.info),
     )
 
 
@@ -326,6 +327,19 @@ def _below(part: Any, key: str) -> dict[str, Any]:
 
 def _runtimes(plugin: Mapping[str, Any]) -> dict[str, Any]:
     return _below(plugin, "runtimes")
+
+
+def _sandbox_image(info: Mapping[str, str]) -> str:
+    """containerd tells it in its configuration, in 1.x and 2.x at different places."""
+    try:
+        config = json.loads(info.get("config", "{}"))
+    except (ValueError, RecursionError):
+        return ""
+    for place in (config, _below(config, "pinnedImages")):
+        for key in ("sandboxImage", "sandbox"):
+            if isinstance(place, dict) and isinstance(place.get(key), str):
+                return str(place[key])
+    return ""
 
 
 def _driver_of_plugin(plugin: Mapping[str, Any]) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 from nodeagent.adapters.host.disk_usage import file_system
 from nodeagent.adapters.host.facts import HostFacts
 from nodeagent.adapters.host.mounts import parse_mountinfo
+from nodeagent.aio.threads import Threads
 from nodeagent.model.machine import BlockDevice, Dimm, Disks, Machine, MountedDevice
+from nodeagent.model.usage import FileSystem
 
 _MIB = 1 << 20
 _FIELDS = (
@@ -117,3 +119,39 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace").strip()
     except OSError:
         return ""
+
+
+def cgroup_of(pid: int | str, *, proc: str = "/proc") -> str:
+    """The cgroup of a process below the mount, of the tree that counts memory; "" if it is gone."""
+    try:
+        lines = Path(proc, str(pid), "cgroup").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    found = {}
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        found.update(dict.fromkeys(controllers.split(","), path))
+    return found.get("memory") or found.get("", "")
+
+
+class HostSpaces:
+    """Implements the engine's `Spaces`."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+
+    async def spaces(self, paths: tuple[str, ...]) -> tuple[FileSystem | None, ...]:
+        """By statvfs; None for a path that is not there."""
+        return await self._threads.run(lambda: tuple(_space(path) for path in paths))
+
+    async def disks(self) -> Disks:
+        """All disks, and how full the file systems on them are."""
+        return await self._threads.run(read_disks)
+
+    async def tasks(self) -> tuple[int, int] | None:
+        """Tasks on the machine, and how many there may be."""
+        return await self._threads.run(running_tasks)
+
+
+def _space(path: str) -> FileSystem | None:
+    return file_system(path) if path else None

@@ -1,13 +1,20 @@
 """The adapter fits the engine's Protocols. mypy is the judge; it runs over this file."""
 
 from nodeagent.adapters.cri.connect import Cri
-from nodeagent.engine import ports
+from nodeagent.engine import meter_ports, ports
 
 
 def as_ports(
     cri: Cri,
-) -> tuple[ports.Runtime, ports.Sight, ports.Sandboxes, ports.Containers, ports.Images]:
-    return cri.runtime, cri.sight, cri.sandboxes, cri.containers, cri.images
+) -> tuple[
+    ports.Runtime,
+    ports.Sight,
+    ports.Sandboxes,
+    ports.Containers,
+    ports.Images,
+    meter_ports.RuntimeStats,
+]:
+    return cri.runtime, cri.sight, cri.sandboxes, cri.containers, cri.images, cri.stats
 
 
 def test_every_port_of_the_runtime_is_there() -> None:
@@ -18,6 +25,7 @@ def test_every_port_of_the_runtime_is_there() -> None:
         "containers",
         "images",
         "streams",
+        "stats",
     }
     for port, name in (
         (ports.Runtime, "CriRuntime"),
@@ -25,6 +33,7 @@ def test_every_port_of_the_runtime_is_there() -> None:
         (ports.Sandboxes, "CriSandboxes"),
         (ports.Containers, "CriContainers"),
         (ports.Images, "CriImages"),
+        (meter_ports.RuntimeStats, "CriStats"),
     ):
         wanted = {method for method in vars(port) if not method.startswith("_")}
         ours = next(kind for kind in Cri.__annotations__.values() if kind.__name__ == name)

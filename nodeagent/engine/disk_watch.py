@@ -1,0 +1,102 @@
+"""What disks hold: looked at only while somebody asks, slowly, and never for a pod to wait on."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import msgspec
+import structlog
+
+from nodeagent.aio.bell import Bell
+from nodeagent.engine.meter_ports import RuntimeStats, VolumeFigures, Walker
+from nodeagent.engine.ports import Clock
+from nodeagent.errors import AgentError
+from nodeagent.model.disk_figures import DiskFigures, PodDisk, VolumeUse
+from nodeagent.model.memory import PodMemory
+
+log = structlog.get_logger()
+
+
+class DiskParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the watch works with. `log_folder` is where a container's logs are."""
+
+    runtime: RuntimeStats
+    walker: Walker
+    volumes: VolumeFigures
+    clock: Clock
+    memories: Callable[[], Iterable[PodMemory]]
+    log_folder: Callable[[PodMemory, str], str]
+
+
+class DiskWatch:
+    """Keeps what was found last. A round begins when somebody asks and the last one is old.
+
+    `period` (volumeStatsAggPeriod) is the least time between the beginnings of two rounds; a
+    negative one turns walks off, and only the runtime is asked then.
+    """
+
+    def __init__(self, parts: DiskParts, *, period: float) -> None:
+        self._parts, self._period = parts, period
+        self._bell = Bell()
+        self.figures = DiskFigures()
+        self.on_round: Callable[[float], None] = lambda seconds: None
+
+    def ask(self) -> DiskFigures:
+        """What is known now; a new round begins soon if it is old."""
+        now = self._parts.clock.now()
+        if not 0 <= now - self.figures.at < max(self._period, 1.0):
+            self._bell.ring()
+        return self.figures
+
+    async def run(self) -> None:
+        """Go round whenever asked, for ever."""
+        while True:
+            await self._bell.wait(at_most=None)
+            began = self._parts.clock.now()
+            await self._go_round()
+            took = self._parts.clock.now() - began
+            self.on_round(took)
+            await asyncio.sleep(max(min(self._period, 60.0), 1.0) - took)
+
+    async def _go_round(self) -> None:
+        """The runtime's figures first, which are quick; then each pod, slowly."""
+        self.figures = msgspec.structs.replace(self.figures, at=self._parts.clock.now())
+        try:
+            layers = await self._parts.runtime.layers()
+            images, containers = await self._parts.runtime.image_stores()
+            self.figures = msgspec.structs.replace(
+                self.figures, layers=layers, images=images, containers=containers
+            )
+        except AgentError as error:
+            log.warning("runtime does not tell its disk usage", error=str(error))
+        if self._period < 0:
+            return
+        memories = {memory.pod.uid: memory for memory in self._parts.memories()}
+        known = {uid: pod for uid, pod in self.figures.pods.items() if uid in memories}
+        self.figures = msgspec.structs.replace(self.figures, pods=known)
+        for uid, memory in memories.items():
+            if memory.prepared:
+                pod = await self._pod(memory)
+                self.figures = msgspec.structs.replace(
+                    self.figures, pods={**self.figures.pods, uid: pod}
+                )
+
+    async def _pod(self, memory: PodMemory) -> PodDisk:
+        walker, volumes = self._parts.walker, []
+        try:
+            for stats in await self._parts.volumes.stats(memory.pod):
+                use = await walker.measure(stats.folder) if stats.folder else None
+                volumes.append(VolumeUse(stats=stats, use=use))
+        except AgentError as error:
+            log.warning("volumes not measured", pod=memory.pod.key, error=str(error))
+        logs = {}
+        for name in _containers(memory):
+            use = await walker.measure(self._parts.log_folder(memory, name))
+            if use is not None:
+                logs[name] = use
+        return PodDisk(volumes=tuple(volumes), logs=logs)
+
+
+def _containers(memory: PodMemory) -> list[str]:
+    spec = memory.pod.spec
+    kinds = (spec.initContainers, spec.containers, spec.ephemeralContainers)
+    return [one.name for kind in kinds for one in kind or ()]

@@ -1,0 +1,74 @@
+"""The agent's own metrics, each defined once; their text is made when asked for.
+
+Names and labels are those of a kubelet where it has them, `nodeagent_*` where they are our own.
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from nodeagent.metrics.certificates import CertificateMetrics
+from nodeagent.metrics.http import HttpMetrics
+from nodeagent.metrics.instruments import SECONDS
+from nodeagent.metrics.pods import PodMetrics
+from nodeagent.metrics.runtime import RuntimeMetrics
+
+
+class AgentMetrics:
+    """Instruments of one agent, in a registry of their own, and the probes' in another."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._probes = CollectorRegistry(auto_describe=True)
+        self.missed_events = Counter(
+            "nodeagent_missed_events",
+            "Pods whose change the audit found and the runtime's events had not told.",
+            registry=self.registry,
+        )
+        self.plans = Counter(
+            "nodeagent_plans",
+            "Plans that had something to do.",
+            registry=self.registry,
+        )
+        self.bugs = Counter(
+            "nodeagent_bugs",
+            "Unexpected exceptions while working on one pod.",
+            registry=self.registry,
+        )
+        self.loop_lag = Histogram(
+            "nodeagent_loop_lag_seconds",
+            "Seconds by which the event loop was late, looked at every five seconds.",
+            buckets=(0.001, *SECONDS),
+            registry=self.registry,
+        )
+        self.disk_rounds = Histogram(
+            "kubelet_volume_metric_collection_duration_seconds",
+            "Seconds that a slow walk over pods' volumes and logs took.",
+            ("metric_source",),
+            buckets=(*SECONDS, 60.0, 300.0, 1800.0),
+            registry=self.registry,
+        )
+        self.runtime = RuntimeMetrics(self.registry)
+        self.pods = PodMetrics(self.registry, self.runtime)
+        self.http = HttpMetrics(self.registry)
+        self.certificates = CertificateMetrics(self.registry)
+        ProcessCollector(registry=self.registry)
+
+    def add(self, collector: Collector) -> None:
+        """Serve this collector beside the agent's own instruments."""
+        self.registry.register(collector)
+
+    def add_probes(self, collector: Collector) -> None:
+        """Serve this collector apart, as a kubelet serves its probes."""
+        self._probes.register(collector)
+
+    def own(self) -> Iterable[Metric]:
+        """The agent's own families as they are now."""
+        return self.registry.collect()
+
+    def probes(self) -> Iterable[Metric]:
+        """The probes' families as they are now."""
+        return self._probes.collect()
