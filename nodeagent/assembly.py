@@ -37,7 +37,6 @@ from nodeagent.engine.drain import Drain
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.foresight import Foresight
 from nodeagent.engine.gate import Gate
-from nodeagent.engine.gauge import NotMeasured
 from nodeagent.engine.hooks import Hooks
 from nodeagent.engine.journal import Journal, tell_problems
 from nodeagent.engine.node import NodeKeeper
@@ -275,7 +274,7 @@ class Assembly:
                 keeper=self.keeper,
                 image_gc=self.image_gc,
                 images=self._cri.images,
-                disks=NotMeasured(),
+                disks=self.metering.disks.ask,
             ),
         )
         inside = self._inside()

@@ -27,7 +27,7 @@ from nodeagent.core.rules import enforced_capacity, eviction_rules, gc_rules, lo
 from nodeagent.engine.dead import DeadLimit, DeadSweep
 from nodeagent.engine.evict import Evictor, EvictParts
 from nodeagent.engine.execute import Tools
-from nodeagent.engine.gauge import Disks, GaugeParts, ImagePaths, NodeGauge
+from nodeagent.engine.gauge import GaugeParts, ImagePaths, NodeGauge, PodDisks
 from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.image_gc import GcPorts, ImageGc
 from nodeagent.engine.log_rotation import LogRotation
@@ -39,6 +39,7 @@ from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
 from nodeagent.engine.system_oom import SystemOoms
 from nodeagent.engine.workers import Workers
+from nodeagent.model.disk_figures import DiskFigures
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import PodDirs
 from nodeagent.server.deeds import ImageDeeds
@@ -145,7 +146,7 @@ class Evicts(msgspec.Struct, frozen=True, kw_only=True):
     keeper: NodeKeeper
     image_gc: ImageGc
     images: ImagePaths
-    disks: Disks
+    disks: Callable[[], DiskFigures]
 
 
 class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +195,7 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             GaugeParts(
                 host=HostGauge(self.threads),
                 cgroups=driver,
-                disks=given.disks,
+                disks=PodDisks(given.disks, seen=self.workers.seen),
                 images=given.images,
                 rules=lambda: driver.rules,
                 pods_limit=lambda: enforced_capacity(

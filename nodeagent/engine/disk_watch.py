@@ -74,7 +74,7 @@ class DiskWatch:
         known = {uid: pod for uid, pod in self.figures.pods.items() if uid in memories}
         self.figures = msgspec.structs.replace(self.figures, pods=known)
         for uid, memory in memories.items():
-            if memory.prepared:
+            if memory.admitted and not memory.torn_down:
                 pod = await self._pod(memory)
                 self.figures = msgspec.structs.replace(
                     self.figures, pods={**self.figures.pods, uid: pod}

@@ -7,11 +7,13 @@ from typing import Protocol
 import msgspec
 
 from nodeagent.core.cgroups import KUBEPODS, pod_cgroup_path
+from nodeagent.core.pod_disk import disk_use
 from nodeagent.core.qos import qos_class
 from nodeagent.core.signals import signals_of
 from nodeagent.engine.ports import Cgroups
 from nodeagent.errors import AgentError
 from nodeagent.model.desired import DesiredPod
+from nodeagent.model.disk_figures import DiskFigures
 from nodeagent.model.eviction import HostSight, Observed, PodUse, Signal
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import NodeRules
@@ -34,12 +36,19 @@ class Disks(Protocol):
         ...
 
 
-class NotMeasured:
-    """Disks that nobody looks at."""
+class PodDisks:
+    """Implements `Disks`. `ask` gives the figures of the walk and has it begin anew if old."""
+
+    def __init__(
+        self, ask: Callable[[], DiskFigures], *, seen: Callable[[PodUid], ObservedPod]
+    ) -> None:
+        self._ask, self._seen = ask, seen
 
     def of(self, uids: Iterable[PodUid]) -> Mapping[PodUid, PodUse]:
-        """Nothing is known."""
-        return {}
+        """What is known; a pod that was not looked at yet is left out."""
+        figures = self._ask()
+        known = {uid: disk_use(figures, self._seen(uid)) for uid in uids}
+        return {uid: use for uid, use in known.items() if use is not None}
 
 
 class ImagePaths(Protocol):

@@ -83,3 +83,26 @@ async def test_a_debugger_sees_the_processes_of_its_target(runtime: Runtime) -> 
         log = next((node.agent.logs_dir).glob("default_web_*/debug/0.log"))
         assert "sleep 4321" in log.read_text()
         assert view.id_of("main") == before.id_of("main")
+
+
+async def test_a_pod_that_takes_more_of_the_disk_than_it_may_is_evicted(runtime: Runtime) -> None:
+    limited = {"name": "data", "emptyDir": {"sizeLimit": "1Mi"}}
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    fill = "head -c 3000000 /dev/zero > {}; exec sleep 1000"
+    limit = {"limits": {"ephemeral-storage": "1Mi"}}
+    async with agent_inside(runtime, kubelet={"volumeStatsAggPeriod": "2s"}) as node:
+        dir_ = container(fill.format("/data/x"), volumeMounts=mounts)
+        node.given.put(pod("dir", dir_, volumes=[limited]))
+        node.given.put(pod("layer", container(fill.format("/x"), resources=limit)))
+        node.given.put(pod("calm", container(volumeMounts=mounts), volumes=[limited]))
+        evicted = await node.wait("dir", lambda v: v.phase == "Failed", within=60)
+        assert (evicted.reason, evicted.message) == (
+            "Evicted",
+            'Usage of EmptyDir volume "data" exceeds the limit "1Mi". ',
+        )
+        assert "DisruptionTarget" not in evicted.conditions
+        layer = await node.wait("layer", lambda v: v.phase == "Failed", within=60)
+        assert layer.message == (
+            "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. "
+        )
+        assert (await node.wait("calm", ready)).phase == "Running"

@@ -31,7 +31,7 @@ def pod_path(world: MeterWorld, number: int = 0) -> str:
 
 def memory(world: MeterWorld, number: int = 0, **fields: object) -> PodMemory:
     pod = msgspec.structs.replace(a_pod(a_container("main")), uid=world.tree.pods[number].uid)
-    made = PodMemory(pod=pod, seen_at=AT, prepared=True)
+    made = PodMemory(pod=pod, seen_at=AT, admitted=True, prepared=True)
     return msgspec.structs.replace(made, **fields)
 
 
