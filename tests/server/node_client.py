@@ -26,6 +26,16 @@ def v5(protocols: str = "v5.channel.k8s.io, v4.channel.k8s.io") -> dict[str, str
     return {**WEBSOCKET, "Sec-WebSocket-Protocol": protocols}
 
 
+async def close(writer: asyncio.StreamWriter) -> None:
+    """Close, with a moment for the peer to close too."""
+    writer.close()
+    try:
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
+
+
 class Client:
     """Asks one port, with or without a certificate and a token."""
 
@@ -68,7 +78,7 @@ class Client:
                 await stream.begin()
             yield stream
         finally:
-            writer.close()
+            await close(writer)
 
     async def ask(
         self,
@@ -142,4 +152,4 @@ async def upgraded(
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
         yield Upgraded(head, reader, writer)
     finally:
-        writer.close()
+        await close(writer)
