@@ -41,7 +41,7 @@ class Stopper:
         turn = deadline - min(MARGIN, stop.grace * MARGIN_SHARE)
         try:
             self._tell(stop, pod)
-            await self._run_hook(stop, pod, seen, turn)
+            await self._run_hook(stop, pod, seen, turn=turn, deadline=deadline)
             await self._wait_for_others(stop, ended, turn)
             left = time_for_signal(stop, deadline - _now())
             await self._containers.stop_container(stop.id, grace=left)
@@ -49,8 +49,9 @@ class Stopper:
             ended[stop.name].set()
 
     async def _run_hook(
-        self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, turn: float
+        self, stop: StopOne, pod: DesiredPod, seen: ObservedPod, *, turn: float, deadline: float
     ) -> None:
+        """Run preStop; one that only sleeps may do so for the whole grace, as clients count on."""
         known = find_container(pod.spec, stop.name)
         if known is None or not stop.pre_stop or stop.grace <= 0:
             return
@@ -58,7 +59,8 @@ class Stopper:
         if container.lifecycle is None or container.lifecycle.preStop is None:
             return
         ip = seen.sandbox.ips[0] if seen.sandbox and seen.sandbox.ips else ""
-        limit = max(turn - _now(), 0.0)
+        until = deadline if container.lifecycle.preStop.sleep is not None else turn
+        limit = max(until - _now(), 0.0)
         await self._hooks.pre_stop(pod, container, stop.id, ip, limit=limit)
 
     async def _wait_for_others(

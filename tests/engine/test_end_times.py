@@ -172,3 +172,23 @@ def test_a_stop_that_nothing_delays_is_over_at_once() -> None:
 def test_an_agent_that_dies_in_the_middle_of_a_stop_keeps_the_deadline() -> None:
     took = in_virtual_time(carry_out(End(10, (DEAF,), death=(4.0, 2.0))))
     assert 9.9 <= took <= 10.0 + SLACK + 1.0
+
+
+async def _end_of_a_long_sleep(*, deaf: bool) -> float:
+    machine = Machine()
+    machine.hooks.takes["web"] = 50.0
+    if deaf:
+        machine.runtime.ignores_term.add("web")
+    sleeps = v1.LifecycleHandler(sleep=v1.SleepAction(seconds=50))
+    pod = a_pod(a_container(lifecycle=v1.Lifecycle(preStop=sleeps)))
+    async with running(pod, machine=machine) as node:
+        await asyncio.sleep(1)
+        began = machine.clock.now()
+        node.unwant()
+        await until(lambda: not node.is_running(), at_most=60)
+        return machine.clock.now() - began
+
+
+def test_a_hook_that_sleeps_too_long_has_its_pods_whole_grace_and_the_end_is_in_time() -> None:
+    assert 30.0 <= in_virtual_time(_end_of_a_long_sleep(deaf=False)) < 30.5
+    assert 30.5 < in_virtual_time(_end_of_a_long_sleep(deaf=True)) < 30.0 + FLOOR + SLACK
