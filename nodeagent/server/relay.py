@@ -73,6 +73,8 @@ async def carry(client: IOStream, runtime: IOStream, *, out: Work, back: Work, u
     socket closed while its peer still sends would throw away what is on its way to the peer. So
     `back` must read on, even though the runtime has gone.
     """
+    for stream in (client, runtime):
+        stream.set_nodelay(True)  # keys and answers are small, and somebody waits for each
     try:
         async with asyncio.TaskGroup() as group:
             outward = group.create_task(_to_its_end(out))

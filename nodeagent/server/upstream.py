@@ -48,6 +48,7 @@ async def open_upstream(url: str, *, method: str, headers: Iterable[tuple[str, s
     try:
         async with asyncio.timeout(PATIENCE):
             await stream.connect((parts.hostname, parts.port))
+            stream.set_nodelay(True)
             await stream.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
             head = await stream.read_until(b"\r\n\r\n", max_bytes=_LONGEST_HEAD)
             taken = Taken(stream=stream, status=_status(head), head=head)

@@ -71,7 +71,7 @@ class Authority:
         subject = x509.Name(
             [
                 *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups),
-                x509.NameAttribute(NameOID.COMMON_NAME, name),
+                *([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else []),
             ]
         )
         certificate = self._sign(subject, key.public_key(), [CLIENT], seconds=seconds)
@@ -116,7 +116,7 @@ class Authority:
         seconds: float,
         alternatives: x509.SubjectAlternativeName | None = None,
     ) -> bytes:
-        start = self._now() - datetime.timedelta(minutes=5 if seconds > 3600 else 0)
+        start = self._now() - datetime.timedelta(minutes=0 if 0 <= seconds <= 3600 else 5)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

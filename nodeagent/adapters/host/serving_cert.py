@@ -9,7 +9,7 @@ from nodeagent.adapters.host.atomic import write_atomic
 from nodeagent.adapters.host.oserror import translated
 
 CERTIFICATE, KEY = "kubelet.crt", "kubelet.key"
-VALID = dt.timedelta(days=365)
+VALID, MARGIN = dt.timedelta(days=365), dt.timedelta(days=1)
 
 
 def ensure_self_signed(folder: Path, *, name: str, ips: Iterable[str], now: dt.datetime) -> None:
@@ -20,25 +20,24 @@ def ensure_self_signed(folder: Path, *, name: str, ips: Iterable[str], now: dt.d
     certificate, key = folder / CERTIFICATE, folder / KEY
     with translated("make the certificate in", str(folder)):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if key.exists() and _is_good(certificate, now):
+        if key.exists() and _is_fresh(certificate, now):
             return
         made_key, made = _made(name, tuple(ips), now)
         write_atomic(str(key), made_key, durable=True)
         write_atomic(str(certificate), made, mode=0o644, durable=True)
 
 
-def _is_good(certificate: Path, now: dt.datetime) -> bool:
-    from cryptography import x509  # late: only a node without a certificate needs it
-
+def _is_fresh(certificate: Path, now: dt.datetime) -> bool:
+    """Whether it was written less than its time ago: to read it would cost 7 MB of memory."""
     try:
-        found = x509.load_pem_x509_certificate(certificate.read_bytes())
-    except (FileNotFoundError, ValueError):
+        age = now.timestamp() - certificate.stat().st_mtime
+    except FileNotFoundError:
         return False
-    return now < found.not_valid_after_utc
+    return age < (VALID - MARGIN).total_seconds()
 
 
 def _made(name: str, ips: tuple[str, ...], now: dt.datetime) -> tuple[bytes, bytes]:
-    from cryptography import x509
+    from cryptography import x509  # late: only a node that needs a new one pays for it
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
