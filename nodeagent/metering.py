@@ -34,9 +34,10 @@ from nodeagent.engine.probing import Probing
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.workers import Workers
 from nodeagent.metrics import AgentMetrics
+from nodeagent.metrics.http import HttpMetrics
 from nodeagent.model.node import PodDirs
 from nodeagent.model.scrapes import Page, TextForm, Tier
-from nodeagent.server.figures import Figures
+from nodeagent.server.figures import Asked, Figures
 from nodeagent.settings import Settings, node_version
 
 PACKING = 1  # the fastest level of gzip: text of this kind shrinks to a twentieth with it
@@ -55,6 +56,29 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     workers: Workers
     observer: Observer
     probing: Probing
+
+
+class Requests:
+    """Counts the requests of the node's ports: a `Tally`."""
+
+    def __init__(self, http: HttpMetrics) -> None:
+        self._http = http
+
+    def began(self, asked: Asked) -> None:
+        """See `Tally`."""
+        self._http.began(*_labels(asked))
+
+    def ended(self, asked: Asked, seconds: float) -> None:
+        """See `Tally`."""
+        self._http.ended(seconds, *_labels(asked))
+
+    def websocket(self, subresource: str) -> None:
+        """See `Tally`."""
+        self._http.websocket(subresource)
+
+
+def _labels(asked: Asked) -> tuple[str, ...]:
+    return asked.method, asked.path, asked.server_type, str(asked.long_running).lower()
 
 
 class Metering:
@@ -104,7 +128,8 @@ class Metering:
 
     def figures(self) -> Figures:
         """What servers are given."""
-        return Figures(text=self._text, summary=self._summary)
+        tally = Requests(self._metrics.http)
+        return Figures(text=self._text, summary=self._summary, tally=tally)
 
     def components(self) -> dict[str, Component]:
         """What runs: only the walk over disks, which waits until somebody asks."""

@@ -7,9 +7,10 @@ import msgspec
 
 from nodeagent.core.exposition import encoded, page_of
 from nodeagent.engine.probe_metrics import ProbeCollector
+from nodeagent.metering import Requests
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.scrapes import Page, TextForm
-from nodeagent.server.figures import Figures
+from nodeagent.server.figures import Asked, Figures
 from nodeagent.server.local import LocalApi
 from tests.fakes.local_node import LocalNode, serving
 from tests.server.http_client import ask
@@ -24,6 +25,24 @@ def test_counters_have_their_names_and_start_at_zero() -> None:
     assert "# TYPE nodeagent_missed_events_total counter\nnodeagent_missed_events_total 3\n" in text
     assert "nodeagent_plans_total 0\n" in text
     assert "nodeagent_bugs_total 0\n" in text
+
+
+def test_requests_of_the_nodes_ports_are_counted_by_a_kubelets_labels() -> None:
+    metrics = AgentMetrics()
+    tally = Requests(metrics.http)
+    exec_ = Asked(method="GET", path="exec", server_type="readwrite", long_running=True)
+    pods = Asked(method="GET", path="pods", server_type="readonly", long_running=False)
+    for asked in (exec_, pods):
+        tally.began(asked)
+    tally.ended(pods, 0.2)
+    tally.websocket("exec")
+    text = page_of(metrics.own(), openmetrics=False)
+    labels = 'long_running="true",method="GET",path="exec",server_type="readwrite"'
+    found = [line for line in text.splitlines() if line.startswith("kubelet_http_inflight")]
+    assert any(line.endswith(" 1") and 'path="exec"' in line for line in found)
+    assert any(line.endswith(" 0") and 'path="pods"' in line for line in found)
+    assert all(part in text for part in labels.split(","))
+    assert 'kubelet_websocket_streaming_requests_total{subresource="exec"} 1' in text
 
 
 def test_probes_are_told_apart_from_the_agents_own() -> None:
