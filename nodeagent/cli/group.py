@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "help": ("nodeagent.cli.help:help_", "Explain an error by its code, or a command."),
     "completion": ("nodeagent.cli.completion:completion", "Print what makes a shell complete."),
     "install": ("nodeagent.cli.install:install", "Make the agent a service of this machine."),
+    "join": ("nodeagent.cli.join:join", "Make this machine a node of a cluster."),
+    "reset": ("nodeagent.cli.join:reset", "Take back what join did."),
     "uninstall": ("nodeagent.cli.install:uninstall", "Take back what install wrote."),
 }
 

@@ -96,6 +96,12 @@ class CertificateKeeper:
             pause = await self._step()
             await self.bell.wait(at_most=pause)
 
+    async def obtain(self) -> None:
+        """A new certificate now, or its error: one try, for who waits for it."""
+        wish = self._wish()
+        assert wish is not None, "it must be known what for"
+        await self._renew(wish)
+
     async def _step(self) -> float:
         """Do what is due; seconds until the next look."""
         self.held = await self._pairs.held()

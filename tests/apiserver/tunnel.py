@@ -76,14 +76,13 @@ class Nodes:
         return self._at(node, f"/{target.subresource}/{at}/{container}{_text(wanted)}")
 
     def _at(self, node: str, path: str, *, port: int = 0) -> Place:
-        kind = kind_named("v1", "Node")
-        assert kind is not None
-        status = self._store.get(kind, node).get("status") or {}
-        addresses = {one["type"]: one["address"] for one in status.get("addresses") or []}
+        nodes = kind_named("v1", "Node")
+        assert nodes is not None
+        status = self._store.get(nodes, node).get("status") or {}
+        addresses = [(a["type"], a["address"]) for a in status.get("addresses") or []]
         host = next(
-            (addresses[one] for one in ("Hostname", "InternalIP") if addresses.get(one)), ""
+            (at for kind in ("InternalIP", "Hostname") for of, at in addresses if of == kind), ""
         )
-        host = addresses.get("InternalIP") or host
         told = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
         if not host:
             raise StatusError(500, "InternalError", f"no preferred addresses found for {node}")
