@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import cast
 
 from nodeagent import KUBERNETES_VERSION, __version__
+from nodeagent.cli.lean import leave_out
 from nodeagent.errors import AgentError, SettingsError
 from nodeagent.settings import Settings
 from nodeagent.settings.flags import Flags, help_text, parse_flags
@@ -51,6 +52,8 @@ def main(
 
 
 def _run(flags: Flags, start: Start | None) -> int:
+    if start is None:
+        leave_out()
     settings, warnings = load(flags)
     from nodeagent import logs  # late: a wrong flag is answered without waiting for it
 
