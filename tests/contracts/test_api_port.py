@@ -1,13 +1,20 @@
 """What the engine may expect of an `Api`, held against the fake and the real client alike."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 from lightkube.models import authentication_v1 as authn
 from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
+from nodeagent.adapters.kube.access import Access
+from nodeagent.adapters.kube.client import KubeClient
+from nodeagent.adapters.kube.kubeconfig import load_kubeconfig
+from nodeagent.aio.threads import Threads
 from nodeagent.engine.api_ports import Api
 from nodeagent.errors import ApiConflict, ApiInvalid, ApiNotFound, ApiUnavailable
 from nodeagent.model.api import (
@@ -20,14 +27,50 @@ from nodeagent.model.api import (
     Patch,
     Purpose,
 )
+from tests.apiserver.cluster import Cluster
+from tests.contracts.control_plane import assets, real_control_plane
 from tests.fakes.api import FakeApi
 
 TOKENS = ApiKind(type=authn.TokenRequest, plural="serviceaccounts")
 
 
-@pytest.fixture
-async def api() -> AsyncIterator[Api]:
-    yield FakeApi()
+WAYS = ["fake", "small server", *(["control plane"] if assets() is not None else [])]
+LEFT: tuple[tuple[ApiKind[Any], str], ...] = (
+    *((PODS, name) for name in ("web", "one", "two", "far")),
+    *((NODES, "n1"), (SERVICE_ACCOUNTS, "robot"), (CONFIG_MAPS, "c")),
+)
+
+
+@pytest.fixture(scope="module")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    programs = assets()
+    assert programs is not None
+    with real_control_plane(programs, tmp_path_factory.mktemp("control-plane")) as access:
+        yield access
+
+
+@pytest.fixture(params=WAYS)
+async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
+    """The fake; the real client before the small server; and before a real one where there is."""
+    if request.param == "fake":
+        yield FakeApi()
+        return
+    with ExitStack() as stack:
+        threads = Threads(1)
+        stack.callback(threads.close)
+        if request.param == "small server":
+            cluster = Cluster(tmp_path)
+            cluster.start()
+            stack.callback(cluster.stop)
+            access = load_kubeconfig(cluster.kubeconfig())
+        else:
+            access = request.getfixturevalue("control_plane")
+        client = KubeClient(access, threads=threads)
+        stack.callback(client.close)
+        yield client
+        for kind, name in LEFT:
+            await client.delete(kind, name, "default", purpose=Purpose.PODS, grace=0)
+    await asyncio.sleep(0.05)  # closed connections say good-bye
 
 
 def a_pod(name: str, *, node: str = "n1", grace: int = 30) -> v1.Pod:

@@ -1,0 +1,87 @@
+"""A real control plane for contract tests, where KUBEBUILDER_ASSETS names a folder that has one."""
+
+import os
+import socket
+import ssl
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from nodeagent.adapters.kube.access import Access
+
+TOKEN = "contract-tests"
+
+
+def assets() -> Path | None:
+    """The folder of etcd and kube-apiserver; None where no one names it."""
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    if not named:
+        return None
+    folder = Path(named)
+    for program in ("etcd", "kube-apiserver"):
+        assert (folder / program).exists(), f"KUBEBUILDER_ASSETS has no {program}"
+    return folder
+
+
+@contextmanager
+def real_control_plane(programs: Path, folder: Path) -> Iterator[Access]:
+    """etcd and kube-apiserver on free ports of 127.0.0.1, and how to reach it as administrator."""
+    etcd, peers, port = (_free_port() for _ in range(3))
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (folder / "sa.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
+    (folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
+    store = [
+        *(str(programs / "etcd"), f"--data-dir={folder}/etcd", "--unsafe-no-fsync"),
+        *(f"--listen-client-urls=http://127.0.0.1:{etcd}",),
+        *(f"--advertise-client-urls=http://127.0.0.1:{etcd}",),
+        *(f"--listen-peer-urls=http://127.0.0.1:{peers}",),
+    ]
+    server = [
+        *(str(programs / "kube-apiserver"), f"--etcd-servers=http://127.0.0.1:{etcd}"),
+        *("--bind-address=127.0.0.1", f"--secure-port={port}", f"--cert-dir={folder}"),
+        *("--service-account-issuer=https://kubernetes.default.svc",),
+        *(f"--service-account-key-file={folder}/sa.key",),
+        *(f"--service-account-signing-key-file={folder}/sa.key",),
+        *(f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=RBAC"),
+        *("--disable-admission-plugins=ServiceAccount", "--service-cluster-ip-range=10.96.0.0/16"),
+    ]
+    with (folder / "log").open("wb") as log:
+        running = [subprocess.Popen(words, stdout=log, stderr=log) for words in (store, server)]
+        try:
+            _wait(f"https://127.0.0.1:{port}/api/v1/namespaces/default", running, folder / "log")
+            yield Access(server=f"https://127.0.0.1:{port}", token=TOKEN, insecure=True)
+        finally:
+            for one in reversed(running):
+                one.terminate()
+                one.wait(20)
+
+
+def _wait(url: str, running: list[subprocess.Popen[bytes]], log: Path) -> None:
+    context = ssl._create_unverified_context()
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert all(one.poll() is None for one in running), log.read_text()[-2000:]
+        with suppress(OSError), urllib.request.urlopen(request, context=context, timeout=5):
+            return
+        time.sleep(0.2)
+    raise AssertionError(log.read_text()[-2000:])
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
