@@ -5,7 +5,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.conditions import OWNED, Facts, derive_conditions
 from nodeagent.core.container_status import LOST_WHEN_TERMINATED, View, container_status
-from nodeagent.core.containers import Kind, each_container
+from nodeagent.core.containers import Kind, each_container, init_kind
 from nodeagent.core.phase import phase_of
 from nodeagent.core.qos import qos_class
 from nodeagent.core.quantity import format_amount
@@ -149,12 +149,43 @@ def _container_statuses(
         group = Kind.INIT if kind is Kind.SIDECAR else kind
         found[group].append(container_status(view, kind, container))
     if memory.torn_down and memory.ending is not None:
-        return {kind: [_ended(s) for s in group] for kind, group in found.items()}
+        return _over(memory.pod.spec, found)
     return found
 
 
+def _over(
+    spec: v1.PodSpec, found: dict[Kind, list[v1.ContainerStatus]]
+) -> dict[Kind, list[v1.ContainerStatus]]:
+    """A pod that is over has no waiting or running container but for those whose turn never came.
+
+    These are regular containers of a pod that was never initialized, and init containers behind
+    the last that began. Source: status_manager.go, TerminatePod.
+    """
+    init = found[Kind.INIT]
+    begun = max((at for at, s in enumerate(init) if _has_begun(s)), default=0) + 1
+    over = {kind: [_ended(s) for s in group] for kind, group in found.items()}
+    over[Kind.INIT][begun:] = init[begun:]
+    if init and not _was_initialized(spec, found):
+        over[Kind.REGULAR] = found[Kind.REGULAR]
+    return over
+
+
+def _was_initialized(spec: v1.PodSpec, found: dict[Kind, list[v1.ContainerStatus]]) -> bool:
+    if any(_has_begun(s) for s in found[Kind.REGULAR]):
+        return True
+    last, status = (spec.initContainers or [])[-1], found[Kind.INIT][-1]
+    if init_kind(last) is Kind.SIDECAR:
+        return bool(status.state and status.state.running and status.started)
+    states = (state for state in (status.state, status.lastState) if state)
+    return any(state.terminated and state.terminated.exitCode == 0 for state in states)
+
+
+def _has_begun(status: v1.ContainerStatus) -> bool:
+    waits = status.state is None or status.state.waiting is not None
+    return not waits or bool(status.lastState and status.lastState.terminated)
+
+
 def _ended(status: v1.ContainerStatus) -> v1.ContainerStatus:
-    """A pod that is over has no waiting or running container."""
     if status.state and status.state.terminated:
         return status
     end = v1.ContainerStateTerminated(

@@ -191,6 +191,31 @@ def test_a_pending_pod_that_is_deleted_has_failed_once_it_is_taken_down() -> Non
     assert container.state.terminated.message == LOST_WHEN_TERMINATED
 
 
+def test_containers_whose_turn_never_came_go_on_waiting_where_an_init_container_failed() -> None:
+    inits = [a_container(name) for name in ("i1", "i2", "i3")]
+    pod = a_pod(restartPolicy="Never", initContainers=inits)
+    memory = remembered(pod, ending=ending(EndWhy.FINISHED), torn_down=True)
+    told = status(memory, sight(ended("i1", code=0), ended("i2", code=2)))
+    assert told.phase == "Failed"
+    first, second, third = told.initContainerStatuses or ()
+    assert ends(first.state) == (0, "Completed")
+    assert ends(second.state) == (2, "Error")
+    (web,) = told.containerStatuses or ()
+    for waiting in (third, web):
+        assert waiting.state and waiting.state.waiting
+        assert waiting.state.waiting.reason == "PodInitializing"
+    (initialized,) = [c for c in told.conditions or () if c.type == "Initialized"]
+    assert (initialized.status, initialized.reason) == ("False", "ContainersNotInitialized")
+
+
+def test_a_lost_container_of_an_initialized_pod_that_is_over_has_ended() -> None:
+    pod = a_pod(restartPolicy="Never", initContainers=[a_container("i1")])
+    memory = remembered(pod, ending=ending(), torn_down=True)
+    told = status(memory, sight(ended("i1", code=0)))
+    (web,) = told.containerStatuses or ()
+    assert ends(web.state) == (137, "ContainerStatusUnknown")
+
+
 def test_what_ended_before_the_pod_was_taken_down_keeps_its_end() -> None:
     memory = remembered(ending=ending(), torn_down=True)
     assert ends(shown(memory, sight(ended(code=3))).state) == (3, "Error")
