@@ -197,10 +197,10 @@ def test_containers_whose_turn_never_came_go_on_waiting_where_an_init_container_
     memory = remembered(pod, ending=ending(EndWhy.FINISHED), torn_down=True)
     told = status(memory, sight(ended("i1", code=0), ended("i2", code=2)))
     assert told.phase == "Failed"
-    first, second, third = told.initContainerStatuses or ()
+    first, second, third = told.initContainerStatuses or []
     assert ends(first.state) == (0, "Completed")
     assert ends(second.state) == (2, "Error")
-    (web,) = told.containerStatuses or ()
+    (web,) = told.containerStatuses or []
     for waiting in (third, web):
         assert waiting.state and waiting.state.waiting
         assert waiting.state.waiting.reason == "PodInitializing"
@@ -212,7 +212,7 @@ def test_a_lost_container_of_an_initialized_pod_that_is_over_has_ended() -> None
     pod = a_pod(restartPolicy="Never", initContainers=[a_container("i1")])
     memory = remembered(pod, ending=ending(), torn_down=True)
     told = status(memory, sight(ended("i1", code=0)))
-    (web,) = told.containerStatuses or ()
+    (web,) = told.containerStatuses or []
     assert ends(web.state) == (137, "ContainerStatusUnknown")
 
 
