@@ -46,34 +46,41 @@ _DRY = click.option("--dry-run", is_flag=True, help="Only tell what would be don
     help="Let the agent run a containerd of its own.",
 )  # fmt: skip
 @click.option("--now", is_flag=True, help="Also enable and start the service.")
-def install(prefix: Path, program: str, *, dry_run: bool, embedded: bool, now: bool) -> None:
+@click.option(
+    "--kubelet", is_flag=True,
+    help="As kubelet.service with kubeadm's drop-in, for kubeadm init and kubeadm join.",
+)  # fmt: skip
+def install(
+    prefix: Path, program: str, *, dry_run: bool, embedded: bool, now: bool, kubelet: bool
+) -> None:
     """Write unit, default configuration and folders for this machine.
 
     May be repeated, as after an upgrade: files that were changed by hand since then stay as they
     are, and are named. `nodeagent uninstall` takes back what this wrote, and nothing else.
     """
     machine = files.Machine(
-        program=program or _own_program(),
+        program=program or _own_program("kubelet" if kubelet else "nodeagent"),
         embedded=embedded,
         systemd=runs_systemd(),
         swap=swap_bytes() > 0,
     )
-    target = Installation(prefix)
+    target, wanted = Installation(prefix), _for_kubeadm(machine) if kubelet else _wanted(machine)
+    service = "kubelet" if kubelet else "nodeagent"
     try:
-        steps = target.plan(_wanted(machine)) if dry_run else target.install(_wanted(machine))
+        steps = target.plan(wanted) if dry_run else target.install(wanted)
     except HostError as error:
         fail(str(error))
     _print(steps)
     if dry_run:
         note("nothing was done (--dry-run)")
     elif prefix != Path("/") or not runs_systemd():
-        note("next, on the machine itself: systemctl enable --now nodeagent")
+        note(f"next, on the machine itself: systemctl enable --now {service}")
     else:
         _systemctl("daemon-reload")
         if now:
-            _systemctl("enable", "--now", "nodeagent.service")
+            _systemctl("enable", "--now", f"{service}.service")
         else:
-            note("next: systemctl enable --now nodeagent")
+            note(f"next: systemctl enable --now {service}")
 
 
 @click.command(epilog=_UNINSTALL)
@@ -120,11 +127,26 @@ def _wanted(machine: files.Machine) -> list[Wanted]:
     ]
 
 
-def _own_program() -> str:
+def _for_kubeadm(machine: files.Machine) -> list[Wanted]:
+    """What kubeadm expects of a node; it writes the rest itself."""
+    return [
+        Wanted(path=files.MANIFESTS, mode=0o755),
+        Wanted(path="/var/lib/kubelet", mode=0o755),
+        Wanted(path="/var/log/pods", mode=0o755),
+        Wanted(path=f"{files.UNITS}/nodeagent.slice", text=files.slice_unit()),
+        Wanted(path=f"{files.UNITS}/kubelet.service", text=files.kubelet_unit(machine)),
+        Wanted(
+            path=f"{files.UNITS}/kubelet.service.d/10-kubeadm.conf",
+            text=files.kubeadm_drop_in(machine),
+        ),
+    ]
+
+
+def _own_program(name: str) -> str:
     """The program that runs us, by an absolute path that stays after an upgrade."""
-    beside = Path(sys.executable).with_name("nodeagent")
-    found = str(beside) if beside.exists() else shutil.which("nodeagent")
-    return found or files.PROGRAM
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    return found or f"/usr/bin/{name}"
 
 
 def _print(steps: Iterable[Step]) -> None:

@@ -75,6 +75,39 @@ WantedBy=multi-user.target
 """
 
 
+def kubelet_unit(machine: Machine) -> str:
+    """kubelet.service: the agent where kubeadm looks for the node's kubelet."""
+    return (
+        unit(machine)
+        .replace(
+            "Description=nodeagent, runs the pods of this node", "Description=kubelet: nodeagent"
+        )
+        .replace(
+            f"ExecStart={machine.program} run --config {CONFIG} --config-dir {DROP_INS}",
+            f"ExecStart={machine.program}",
+        )
+        .replace(f"EnvironmentFile=-{ENVIRONMENT}\n", "")
+        .replace(" $NODEAGENT_FLAGS", "")
+    )
+
+
+def kubeadm_drop_in(machine: Machine) -> str:
+    """10-kubeadm.conf: the files that kubeadm init and kubeadm join write, as its packages say."""
+    own = " --embedded-containerd" if machine.embedded else ""
+    return f"""\
+[Service]
+Environment="KUBELET_KUBECONFIG_ARGS=\\
+--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf \\
+--kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=
+ExecStart={machine.program} $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS{own} \\
+    $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+"""
+
+
 def slice_unit() -> str:
     """nodeagent.slice: pods that take all of the processor do not keep the agent from its work."""
     return """\

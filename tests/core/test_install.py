@@ -10,6 +10,7 @@ from nodeagent.core.install import (
     plan_uninstall,
     record_after,
 )
+from nodeagent.core.service_files import Machine, kubeadm_drop_in, kubelet_unit
 
 UNIT = Wanted(path="/etc/u.service", text="new")
 ETC = Wanted(path="/etc/n")
@@ -93,3 +94,18 @@ def test_a_folder_with_other_peoples_files_stays_and_what_is_gone_is_gone() -> N
     found = plan_uninstall(RECORD, present=present, full=frozenset({"/e/n"}))
     steps = {s.path: s.did for s in found}
     assert steps == {"/e/n/c": Did.GONE, "/u": Did.GONE, "/e/n": Did.KEEP, "/e": Did.KEEP}
+
+
+def test_kubeadms_drop_in_names_the_files_that_kubeadm_writes() -> None:
+    machine = Machine(program="/usr/bin/kubelet")
+    text = kubeadm_drop_in(machine)
+    for path in (
+        "--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf",
+        "--kubeconfig=/etc/kubernetes/kubelet.conf",
+        "--config=/var/lib/kubelet/config.yaml",
+        "EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env",
+        "$KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS",
+    ):
+        assert path in text
+    unit = kubelet_unit(machine)
+    assert "\nExecStart=/usr/bin/kubelet\n" in unit and "/etc/nodeagent" not in unit
