@@ -41,7 +41,9 @@ def status_change(known: v1.Pod, shown: v1.PodStatus) -> Document:
             after[name] = before[name]
     if "startTime" in before:
         after["startTime"] = before["startTime"]
-    after["conditions"] = _joined(before.get("conditions", []), after.get("conditions", []))
+    joined = _joined(before.get("conditions", []), after.get("conditions", []))
+    if joined or "conditions" in before:
+        after["conditions"] = joined
     patch = difference(before, after)
     if not patch:
         return {}

@@ -30,6 +30,7 @@ log = structlog.get_logger()
 SETTLE = 0.25  # seconds that a change nobody waits for may wait for the next one
 MOST_AT_ONCE = 10
 HOLD_FIRST, HOLD_LONGEST = 0.5, 5.0  # seconds of silence while the server is away
+FORBIDDEN = 403
 AGAIN = 10.0  # seconds until a status that the server refused is tried again
 
 
@@ -155,14 +156,15 @@ class StatusReport:
             self._hold = 0.0  # gone, or another pod of the same name: the watch will say so
             log.debug("pod is another in the API", pod=self._keys.get(uid), error=str(error))
             self._later(uid, AGAIN)
-        except ApiInvalid as error:
-            self._hold = 0.0
-            self.counts.refused += 1
-            log.warning("status is refused", pod=self._keys.get(uid), error=str(error))
-            self._later(uid, AGAIN)
         except ApiError as error:
-            self._go_silent(error)
-            self._later(uid, 0.0)
+            if isinstance(error, ApiInvalid) or error.code == FORBIDDEN:
+                self._hold = 0.0  # this pod's trouble alone
+                self.counts.refused += 1
+                log.warning("status is refused", pod=self._keys.get(uid), error=str(error))
+                self._later(uid, AGAIN)
+            else:
+                self._go_silent(error)
+                self._later(uid, 0.0)
         finally:
             self._flying.discard(uid)
             self._bell.ring()

@@ -215,9 +215,10 @@ async def test_an_outage_costs_little_and_is_made_up_for_in_ten_seconds() -> Non
         assert len(member.patches()) - patches <= 61
 
 
-async def test_a_refusal_of_one_pods_status_does_not_stop_the_others() -> None:
+@pytest.mark.parametrize("code", [422, 403])
+async def test_a_refusal_of_one_pods_status_does_not_stop_the_others(code: int) -> None:
     async with joined() as member:
-        member.api.fail(422, verb="patch", plural="pods", times=1)
+        member.api.fail(code, verb="patch", plural="pods", times=1)
         member.create("one")
         member.create("two")
         await until(
