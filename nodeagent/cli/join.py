@@ -270,6 +270,9 @@ def _take_back(undo: Undo) -> tuple[str, ...]:
         for place in sorted(folder.glob(pattern)):
             undo.remove(place)
             found.append(f"{steps.CERTIFICATES}/{place.name}")
+    if undo.at(steps.SEAL).exists():
+        undo.remove(undo.at(steps.SEAL))
+        found.append(steps.SEAL)
     return (*found, *undo.take_back())
 
 

@@ -24,6 +24,7 @@ CONFIG: Final = "/var/lib/kubelet/config.yaml"
 INSTANCE: Final = "/var/lib/kubelet/instance-config.yaml"
 FLAGS: Final = "/var/lib/kubelet/kubeadm-flags.env"
 CERTIFICATES: Final = "/var/lib/kubelet/pki"
+SEAL: Final = "/etc/kubernetes/nodeagent-data.key"  # of what the API told, kept for a restart
 DROP_IN: Final = "/etc/systemd/system/nodeagent.service.d/10-join.conf"
 MANIFESTS: Final = "/etc/kubernetes/manifests"
 PORT: Final = 6443
