@@ -210,7 +210,11 @@ def _phase(
         is_static=memory.pod.is_static and (ending is None or ending.why is EndWhy.DELETED),
         replaced=_coming_back(memory, seen),
     )
-    if ending is None or ending.why is EndWhy.FINISHED:
+    if ending is None:
+        return phase
+    if memory.torn_down and phase not in TERMINAL and not memory.pod.is_static:
+        return "Failed"  # whatever its containers never came to
+    if ending.why is EndWhy.FINISHED:
         return phase
     if not over:
         return phase if phase not in TERMINAL else old.phase or "Running"

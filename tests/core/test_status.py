@@ -208,6 +208,17 @@ def test_containers_whose_turn_never_came_go_on_waiting_where_an_init_container_
     assert (initialized.status, initialized.reason) == ("False", "ContainersNotInitialized")
 
 
+def test_a_pod_that_is_deleted_while_it_initializes_has_failed_once_it_is_taken_down() -> None:
+    inits = [a_container(name) for name in ("i1", "i2")]
+    pod = replace(a_pod(deleting=True, initContainers=inits), source=a_pod().source.API)
+    memory = remembered(pod, ending=ending())
+    assert status(memory, sight(ended("i1", code=2))).phase == "Pending"
+    told = status(replace(memory, torn_down=True), sight(ended("i1", code=2)))
+    assert told.phase == "Failed"
+    (web,) = told.containerStatuses or []
+    assert web.state and web.state.waiting
+
+
 def test_a_lost_container_of_an_initialized_pod_that_is_over_has_ended() -> None:
     pod = a_pod(restartPolicy="Never", initContainers=[a_container("i1")])
     memory = remembered(pod, ending=ending(), torn_down=True)
