@@ -1,5 +1,7 @@
 """One container's API status from the runtime's records, the memory and the status before."""
 
+from collections.abc import Iterable
+
 import msgspec
 from lightkube.models import core_v1 as v1
 
@@ -17,7 +19,7 @@ from nodeagent.core.restart import (
 from nodeagent.core.times import as_time_or_none, short_duration
 from nodeagent.model.memory import Health, ImageState, PodMemory
 from nodeagent.model.node import NodeRules
-from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
+from nodeagent.model.observed import ObservedPod, Phase, SeenContainer, SeenMount
 
 RESTARTING_ALL = "RestartingAllContainers"
 MESSAGES_BYTES = 12 * 1024
@@ -56,7 +58,7 @@ def container_status(view: View, kind: Kind, spec: v1.Container) -> v1.Container
         started=False,
         state=_state(view, newest, before),
         lastState=_last(view, records[1:]) or _kept_last(before),
-        volumeMounts=_volume_mounts(spec, newest),
+        volumeMounts=_volume_mounts(spec, newest.mounts),
         resources=_resources(view, spec, newest),
         allocatedResources=(spec.resources.requests if spec.resources else None) or None,
         user=_user(newest),
@@ -102,13 +104,17 @@ def _user(seen: SeenContainer) -> v1.ContainerUser | None:
     )
 
 
-def _volume_mounts(spec: v1.Container, seen: SeenContainer) -> list[v1.VolumeMountStatus] | None:
-    recursive = {m.container_path: m.recursive_read_only for m in seen.mounts}
+def _volume_mounts(
+    spec: v1.Container, mounts: Iterable[SeenMount] = ()
+) -> list[v1.VolumeMountStatus] | None:
+    """What is mounted, or is to be; `mounts` is what the runtime has."""
+    recursive = {m.container_path: m.recursive_read_only for m in mounts}
     found = []
     for mount in spec.volumeMounts or ():
         shown = None
         if mount.readOnly:
-            shown = "Enabled" if recursive.get(mount.mountPath) else "Disabled"
+            asked = mount.recursiveReadOnly == "Enabled"
+            shown = "Enabled" if recursive.get(mount.mountPath, asked) else "Disabled"
         found.append(
             v1.VolumeMountStatus(
                 name=mount.name,
@@ -180,6 +186,7 @@ def _without_record(
         started=False,
         state=v1.ContainerState(waiting=_default_waiting(view, kind, spec.name)),
         lastState=_kept_last(before),
+        volumeMounts=_volume_mounts(spec),
     )
     if kind is Kind.INIT and view.has_begun:
         done = v1.ContainerStateTerminated(exitCode=0, reason="Completed")

@@ -64,6 +64,20 @@ def test_an_end_tells_the_runtimes_reason_or_the_usual_one(
     assert told.state.terminated.containerID == "containerd://web-0"
 
 
+def test_a_container_that_waits_tells_what_will_be_mounted() -> None:
+    mounts = [
+        v1.VolumeMount(name="v", mountPath="/v"),
+        v1.VolumeMount(name="r", mountPath="/r", readOnly=True),
+        v1.VolumeMount(name="e", mountPath="/e", readOnly=True, recursiveReadOnly="Enabled"),
+    ]
+    told = shown(remembered(a_pod(a_container(volumeMounts=mounts))), NOTHING)
+    assert [(m.name, m.readOnly, m.recursiveReadOnly) for m in told.volumeMounts or ()] == [
+        ("v", None, None),
+        ("r", True, "Disabled"),
+        ("e", True, "Enabled"),
+    ]
+
+
 def test_only_the_two_newest_records_count() -> None:
     view = sight(seen(restart_count=2), ended(code=2, restart_count=1), ended(code=1))
     told = shown(remembered(), view)

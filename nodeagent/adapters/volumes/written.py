@@ -81,7 +81,7 @@ class Written:
             Path(path).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             os.mkdir(path)  # noqa: PTH102
         if in_memory and not self._kernel.is_mount(path):
-            options = f"mode=0777,size={size}" if size else "mode=0777"
+            options = f"mode=1777,size={size}" if size else "mode=1777"
             mount_memory(self._kernel, path, options)
         elif fresh:
             os.chmod(path, 0o777)  # noqa: PTH101
