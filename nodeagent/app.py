@@ -12,6 +12,7 @@ from nodeagent.adapters.cri.connect import open_cri
 from nodeagent.adapters.host import proc
 from nodeagent.adapters.host.kernel_settings import apply_kernel_settings
 from nodeagent.adapters.host.oserror import translated
+from nodeagent.adapters.host.propagation import share_mounts
 from nodeagent.aio.supervise import Component, supervise
 from nodeagent.aio.threads import Threads
 from nodeagent.assembly import Assembly
@@ -39,6 +40,7 @@ def run(settings: Settings, reread: Callable[[], Settings] | None = None) -> int
     proc.raise_open_files(settings.kubelet.max_open_files)
     with translated("make the state folder", str(settings.paths.root)):
         settings.paths.root.mkdir(parents=True, exist_ok=True, mode=0o750)
+    share_mounts(str(settings.paths.root))
     apply_kernel_settings(protect=settings.kubelet.protect_kernel_defaults)
     asyncio.run(_run(settings, reread or (lambda: settings)))
     return 0

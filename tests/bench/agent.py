@@ -56,6 +56,7 @@ class Agent:
 
     def prepare(self) -> None:
         """Empty folders and a configuration file."""
+        subprocess.run(["umount", "-l", self.root / "state"], capture_output=True, check=False)
         shutil.rmtree(self.root, ignore_errors=True)
         self.manifests.mkdir(parents=True)
         self._staging.mkdir()

@@ -69,12 +69,17 @@ class Agent:
 
     def prepare(self) -> None:
         """Empty folders and a configuration file; links of a crashed session go too."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        self.remove_folder()
         for link in self._links():
             link.unlink()
         self.manifests.mkdir(parents=True)
         (self.root / "staging").mkdir()
         self.configure()
+
+    def remove_folder(self) -> None:
+        """All it has on disk; its state folder may be a mount of its own."""
+        subprocess.run(["umount", "--lazy", self.state], capture_output=True, check=False)
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def configure(self) -> None:
         """Write the configuration; it counts from the next start on."""
@@ -272,7 +277,10 @@ class Agent:
                 lease for lease in _names(settings.lease_dir / settings.network) if _is_ip(lease)
             ],
             "network namespaces": [p.name for p in settings.state_dir.glob("*/netns/*")],
-            "mounts": [place for place in places if place.startswith(f"{self.root}/")],
+            # The state folder itself may be a mount, so that containers can share those below.
+            "mounts": [
+                one for one in places if one.startswith(f"{self.root}/") and one != str(self.state)
+            ],
             "cgroups": sorted({path.name for path in cgroups if path.is_dir()}),
             "pod folders": _names(self.state / "pods"),
             "pod logs": _names(self.logs_dir),
@@ -352,4 +360,4 @@ def running_agent(
         if keep and agent.log.exists():
             shutil.copy(agent.log, keep)
         agent.runtime.remove_pods()
-        shutil.rmtree(agent.root, ignore_errors=True)
+        agent.remove_folder()

@@ -214,6 +214,57 @@ def _propagate(agent: Agent, top: Path) -> None:
     agent.wait_gone("both", "down", "apart")
 
 
+def test_containers_of_a_pod_share_a_mount_in_a_volume_and_leave_none(agent: Agent) -> None:
+    before = _mounts(agent)
+    at = {"name": "data", "mountPath": "/data"}
+    agent.write(
+        mounting(
+            "inside",
+            {"emptyDir": {}},
+            container(
+                "mkdir /data/m && mount -t tmpfs tmpfs /data/m && touch /data/m/x; " + IDLE,
+                name="first",
+                securityContext={"privileged": True},
+                volumeMounts=[{**at, "mountPropagation": "Bidirectional"}],
+            ),
+            container(volumeMounts=[{**at, "mountPropagation": "HostToContainer"}]),
+        )
+    )
+    view = agent.wait("inside", ready)
+    agent.until(lambda: agent.sh("inside", "ls /data/m").split() == ["x"], what="the mount")
+    assert any(f"{view.uid}" in point and point.endswith("/m") for point in _mounts(agent))
+    agent.remove("inside")
+    agent.wait_gone("inside")
+    assert _mounts(agent) == before
+    assert not agent.pod_dir(view).exists()
+
+
+def _mounts(agent: Agent) -> list[str]:
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return sorted(at for line in lines if (at := line.split()[4]).startswith(f"{agent.state}/"))
+
+
+def test_read_only_all_the_way_down_is_had_where_the_runtime_can(
+    agent: Agent, tmp_path: Path
+) -> None:
+    source = {"hostPath": {"path": str(tmp_path)}}
+    agent.write(
+        mounting("wished", source, readOnly=True, recursiveReadOnly="IfPossible"),
+        mounting("needed", source, readOnly=True, recursiveReadOnly="Enabled"),
+    )
+    agent.wait("wished", ready)
+    view = agent.wait(
+        "needed", lambda view: view.is_ready or view.waiting() == "CreateContainerConfigError"
+    )
+    assert "Read-only" in agent.sh("wished", "touch /data/x 2>&1 || true")
+    if view.is_ready:
+        assert "Read-only" in agent.sh("needed", "touch /data/x 2>&1 || true")
+    else:
+        assert "but it is not supported by the runtime" in view.waiting_message()
+    agent.remove("wished", "needed")
+    agent.wait_gone("wished", "needed")
+
+
 def test_logs_lie_where_a_kubelet_puts_them_with_their_links(agent: Agent) -> None:
     agent.write(pod("logs", container("echo first; test -e /tmp/x; exit 1"),
                     annotations={"crashloop.nodeagent.dev/initial": "0.2s"}))  # fmt: skip

@@ -40,6 +40,7 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     options: str
     super_options: str
+    shared: bool = False  # with a peer group: what is mounted below shows there too
 
 
 class _OpenHow(ctypes.Structure):
@@ -73,6 +74,7 @@ def _parse(line: str) -> Mount:
         fstype=fstype,
         source=_plain(source),
         options=fields[5],
+        shared=any(field.startswith("shared:") for field in fields[6:]),
         super_options=super_options,
     )
 
