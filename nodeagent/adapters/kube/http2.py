@@ -2,7 +2,7 @@
 
 h2 is the protocol without I/O; this is the I/O. httpx2's own HTTP/2 does not tell the server when
 a reader leaves an answer early, so that every closed watch would stay open there, and it never
-pings (docs/decisions has the page).
+pings (docs/decisions/0052-a-few-http2-connections-of-our-own.md).
 """
 
 import asyncio
