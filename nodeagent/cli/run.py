@@ -52,9 +52,9 @@ def main(
 
 
 def _run(flags: Flags, start: Start | None) -> int:
+    settings, warnings = load(flags)
     if start is None:
         leave_out()
-    settings, warnings = load(flags)
     from nodeagent import logs  # late: a wrong flag is answered without waiting for it
 
     wants_json = settings.kubelet.logging.format == "json"
