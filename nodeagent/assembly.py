@@ -124,22 +124,6 @@ class Assembly:
             settings, cri=cri, recorder=self.journal, clock=self.clock, listener=self.workers
         )
         self.metrics = metrics
-        self.metering = Metering(
-            settings,
-            threads,
-            Given(
-                cri=cri,
-                metrics=metrics,
-                state=self.state,
-                clock=self.clock,
-                host=self._host,
-                driver=self._driver,
-                keeper=self.keeper,
-                workers=self.workers,
-                observer=self.observer,
-                probing=self.probing,
-            ),
-        )
         self._watcher = Inotify()
         self.local = local_data(
             settings,
@@ -157,6 +141,21 @@ class Assembly:
         member = self.cluster.membership(self.keeper, clock) if self.cluster else None
         self.storage = Storage(
             settings, threads, self.data, watcher=self._watcher, node=facts, member=member
+        )
+        self.metering = Metering(
+            settings,
+            Given(
+                cri=cri,
+                metrics=metrics,
+                state=self.state,
+                volumes=self.storage.registry,
+                host=self._host,
+                driver=self._driver,
+                keeper=self.keeper,
+                workers=self.workers,
+                observer=self.observer,
+                probing=self.probing,
+            ),
         )
         self._tools = self._make_tools()
         self.sources: Sources | None = None

@@ -13,8 +13,8 @@ from nodeagent.adapters.containerd.processes import listener
 from nodeagent.adapters.cri.connect import Cri
 from nodeagent.adapters.host.disk_usage import DiskWalker
 from nodeagent.adapters.host.facts import HostFacts
-from nodeagent.adapters.host.folder_volumes import FolderVolumes
 from nodeagent.adapters.host.machine import HostSpaces, cgroup_of, own_start, read_machine
+from nodeagent.aio.clock import WallClock
 from nodeagent.aio.joined import Joined
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
@@ -26,9 +26,9 @@ from nodeagent.core.resource_metrics import resource_page
 from nodeagent.core.summary import SystemPart, summary_of
 from nodeagent.engine.disk_watch import DiskParts, DiskWatch
 from nodeagent.engine.meter import Meter, MeterParts
+from nodeagent.engine.meter_ports import VolumeFigures
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.observe import Observer
-from nodeagent.engine.ports import Clock
 from nodeagent.engine.probe_metrics import ProbeCollector
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.state import NodeState
@@ -49,7 +49,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     cri: Cri
     metrics: AgentMetrics
     state: NodeState
-    clock: Clock
+    volumes: VolumeFigures
     host: HostFacts
     driver: Driver
     keeper: NodeKeeper
@@ -84,7 +84,7 @@ def _labels(asked: Asked) -> tuple[str, ...]:
 class Metering:
     """Answers the metrics endpoints and /stats/summary."""
 
-    def __init__(self, settings: Settings, threads: Threads, given: Given) -> None:
+    def __init__(self, settings: Settings, given: Given) -> None:
         self._metrics, self._endpoint = given.metrics, settings.runtime.endpoint
         given.metrics.add_probes(ProbeCollector(given.probing.counts))
         given.observer.on_missed = given.metrics.missed_events.inc
@@ -95,14 +95,14 @@ class Metering:
         self._pages: Joined[tuple[Page, TextForm], bytes] = Joined()
         self._summaries: Joined[bool, bytes] = Joined()
         root, logs = str(settings.paths.root), str(settings.paths.pod_logs)
-        dirs = PodDirs(root=root, logs=logs)
+        dirs, clock = PodDirs(root=root, logs=logs), WallClock()
         self.walker = DiskWalker()
         self.disks = DiskWatch(
             DiskParts(
                 runtime=given.cri.stats,
                 walker=self.walker,
-                volumes=FolderVolumes(root, threads),
-                clock=given.clock,
+                volumes=given.volumes,
+                clock=clock,
                 memories=given.workers.memories,
                 log_folder=lambda memory, name: f"{pod_log_directory(memory.pod, dirs)}/{name}",
             ),
@@ -114,7 +114,7 @@ class Metering:
                 spaces=HostSpaces(self._threads),
                 disks=self.disks,
                 state=given.state,
-                clock=given.clock,
+                clock=clock,
                 machine=read_machine(given.host),
                 rules=lambda: given.driver.rules,
                 runtime=lambda: given.keeper.info,

@@ -26,7 +26,7 @@ class CriStats:
         return {
             ContainerId(one.attributes.id): _layer(one.writable_layer)
             for one in answer.stats
-            if one.HasField("writable_layer") and one.writable_layer.HasField("used_bytes")
+            if one.writable_layer.timestamp and one.writable_layer.HasField("used_bytes")
         }
 
     async def image_stores(self) -> tuple[tuple[ImageStore, ...], tuple[ImageStore, ...]]:
