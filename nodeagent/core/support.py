@@ -139,19 +139,22 @@ POD: Final[Mapping[str, Support]] = {
             "configMap csi downwardAPI emptyDir ephemeral hostPath image name nfs"
             " persistentVolumeClaim projected secret".split()
         ),
-        refused=dict.fromkeys(
-            "awsElasticBlockStore azureDisk azureFile cephfs cinder fc flexVolume"
-            " flocker gcePersistentDisk gitRepo glusterfs iscsi photonPersistentDisk"
-            " portworxVolume quobyte rbd scaleIO storageos vsphereVolume".split(),
-            _NO_KIND,
-        ),
+        refused={
+            **dict.fromkeys(
+                "awsElasticBlockStore azureDisk azureFile cephfs cinder fc flexVolume"
+                " flocker gcePersistentDisk glusterfs iscsi photonPersistentDisk"
+                " portworxVolume quobyte rbd scaleIO storageos vsphereVolume".split(),
+                _NO_KIND,
+            ),
+            "gitRepo": "never run on nodes; clone in an init container into an emptyDir instead",
+        },
         notes={
             "emptyDir": "a pod beyond sizeLimit is evicted; in memory there is no more room",
             "image": "where the runtime can mount images",
             "csi": "where a CSIDriver document allows it",
             "ephemeral": "on a node of a cluster",
             "persistentVolumeClaim": "bound to a hostPath, local, nfs or CSI volume",
-            "projected": "of config maps, secrets and the downward API",
+            "projected": "tokens and trust bundles on a node of a cluster; no podCertificate",
         },
     ),
 }

@@ -30,6 +30,11 @@ Part: TypeAlias = Callable[[DesiredPod, v1.VolumeProjection, int], Awaitable[Mad
 
 _OWN = ("configMap", "secret", "downwardAPI")
 _JOINED = "comes from an API server, and this node has none"
+_GATED = "needs the gate ClusterTrustBundleProjection and the API with it, which is off by default"
+_NEVER = (
+    "is not supported by this agent (its gate PodCertificateRequest is off by default);"
+    " use a secret"
+)
 
 
 class ProjectedVolume:
@@ -60,7 +65,7 @@ class ProjectedVolume:
         for part in (volume.projected.sources if volume.projected else None) or ():
             kind = _kind(part)
             if kind not in _OWN and kind not in self._parts:
-                return f"projected source {kind} {_JOINED}; use a secret from a file of the node"
+                return f"projected source {kind} {self._why_not(kind)}"
         return ""
 
     async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
@@ -81,12 +86,19 @@ class ProjectedVolume:
         """See `Plugin`."""
         await self._written.tear_down(place)
 
+    def _why_not(self, kind: str) -> str:
+        if kind == "podCertificate":
+            return _NEVER
+        if self._parts:  # a node of a cluster
+            return _GATED
+        return f"{_JOINED}; use a secret from a file of the node"
+
     async def _made(self, pod: DesiredPod, part: v1.VolumeProjection, mode: int) -> Made:
         kind = _kind(part)
         if kind in _OWN:
             return Made(files=await self._files(pod, part, mode))
         if kind not in self._parts:
-            raise NotSupported(op="project", target=kind, detail=_JOINED)
+            raise NotSupported(op="project", target=kind, detail=self._why_not(kind))
         return await self._parts[kind](pod, part, mode)
 
     async def _files(self, pod: DesiredPod, part: v1.VolumeProjection, mode: int) -> Payload:

@@ -13,10 +13,7 @@ from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles, leads_to, slow_points
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError
-
-needs_fuse = pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/dev/fuse").exists(), reason="needs root and /dev/fuse"
-)
+from tests.fakes.dead_mount import dead_mount, needs_fuse
 
 
 @pytest.fixture
@@ -84,41 +81,32 @@ def test_a_way_to_a_slow_mount_is_found_through_links(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def dead_mount(tmp_path: Path) -> Iterator[Path]:
-    """A FUSE mount that nobody serves: every call on it waits for ever."""
+def dead(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "dead"
     place.mkdir()
-    device = os.open("/dev/fuse", os.O_RDWR)
-    Kernel().mount(
-        "dead",
-        str(place),
-        "fuse",
-        options=f"fd={device},rootmode=40000,user_id=0,group_id=0",
-    )
-    yield place
-    os.close(device)
-    Kernel().unmount(str(place))
+    with dead_mount(place):
+        yield place
 
 
 @needs_fuse
 async def test_a_dead_file_system_fails_by_name_and_does_not_hold_the_others(
-    threads: Threads, tmp_path: Path, dead_mount: Path
+    threads: Threads, tmp_path: Path, dead: Path
 ) -> None:
     files = CarefulFiles(threads, Kernel(), deadline=0.5)
     began = time.monotonic()
-    with pytest.raises(HostError, match=f"kind {dead_mount}/x: the file system did not answer"):
-        await files.kind(f"{dead_mount}/x")
+    with pytest.raises(HostError, match=f"kind {dead}/x: the file system did not answer"):
+        await files.kind(f"{dead}/x")
     assert time.monotonic() - began < 5
     assert await files.kind(str(tmp_path)) == "Directory"
 
 
 @needs_fuse
 async def test_a_dead_file_system_can_be_unmounted(
-    threads: Threads, tmp_path: Path, dead_mount: Path
+    threads: Threads, tmp_path: Path, dead: Path
 ) -> None:
     files = CarefulFiles(threads, Kernel(), deadline=5.0)
     for _ in range(2):
-        await files.unmount(str(dead_mount))
+        await files.unmount(str(dead))
         assert Kernel().mounts_below(str(tmp_path)) == ()
 
 
@@ -162,10 +150,10 @@ def freezer() -> Iterator[Freezer]:
 @needs_fuse
 @pytest.mark.skipif(not FREEZER.is_dir(), reason="needs the freezer of cgroup v1")
 async def test_a_process_that_cannot_be_killed_is_left_behind_and_not_joined_by_more(
-    threads: Threads, dead_mount: Path, freezer: Freezer
+    threads: Threads, dead: Path, freezer: Freezer
 ) -> None:
     files = CarefulFiles(threads, Kernel(), deadline=0.5)
-    call = asyncio.create_task(files.kind(f"{dead_mount}/x"))
+    call = asyncio.create_task(files.kind(f"{dead}/x"))
     while True:
         await asyncio.sleep(0.01)
         if freezer.hold_children():
@@ -173,12 +161,12 @@ async def test_a_process_that_cannot_be_killed_is_left_behind_and_not_joined_by_
     with pytest.raises(HostError, match="did not answer within"):
         await call
     with pytest.raises(HostError, match=r"has not answered for 0 s, and the process \d+ that"):
-        await files.kind(f"{dead_mount}/x")
+        await files.kind(f"{dead}/x")
     freezer.let_go()
     async with asyncio.timeout(5):
         while True:
             with pytest.raises(HostError) as caught:
-                await files.kind(f"{dead_mount}/x")
+                await files.kind(f"{dead}/x")
             if "did not answer within" in str(caught.value):
                 return
             await asyncio.sleep(0.02)

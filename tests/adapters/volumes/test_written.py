@@ -203,6 +203,28 @@ async def test_a_projected_source_of_the_api_is_refused_by_name_and_used_where_t
     assert await world.volumes.refresh(pod) == 77.0
 
 
+@pytest.mark.parametrize("joined", [False, True])
+async def test_why_a_projected_source_is_refused_is_true_with_a_cluster_and_without(
+    world: World, joined: bool
+) -> None:
+    async def make(pod: DesiredPod, part: v1.VolumeProjection, bits: int) -> Made:
+        return Made(files={})
+
+    if joined:
+        world.parts["serviceAccountToken"] = make
+    certificate = v1.PodCertificateProjection(keyType="ED25519", signerName="example.org/x")
+    told = world.volumes.unsupported(
+        a_pod(projected(v1.VolumeProjection(podCertificate=certificate)))
+    )
+    assert "projected source podCertificate is not supported by this agent" in told
+    bundle = v1.ClusterTrustBundleProjection(path="ca.pem", name="x")
+    told = world.volumes.unsupported(
+        a_pod(projected(v1.VolumeProjection(clusterTrustBundle=bundle)))
+    )
+    assert ("this node has none" in told) is not joined
+    assert ("ClusterTrustBundleProjection" in told) is joined
+
+
 async def test_downward_files_follow_labels(world: World) -> None:
     field = v1.ObjectFieldSelector(fieldPath="metadata.labels")
     items = [v1.DownwardAPIVolumeFile(path="labels", fieldRef=field)]
