@@ -9,6 +9,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent import __version__
 from nodeagent.adapters.host.vault import SealedVault
 from nodeagent.adapters.kube.client import KubeClient, Rate
+from nodeagent.adapters.kube.request_metrics import RequestCollector
 from nodeagent.aio.clock import WallClock
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
@@ -141,6 +142,7 @@ class Cluster:
 
     def join(self, parts: Parts) -> None:
         """Make what tells the API of the node and its pods."""
+        parts.metrics.add(RequestCollector(self.client.counts))
         settings, kubelet = self._settings, self._settings.kubelet
         self._parts, name = parts, settings.node.name
         self.events = ApiEvents(

@@ -29,6 +29,7 @@ from nodeagent.engine.meter import Meter, MeterParts
 from nodeagent.engine.meter_ports import VolumeFigures
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.observe import Observer
+from nodeagent.engine.pod_counts import PodCounts
 from nodeagent.engine.probe_metrics import ProbeCollector
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.state import NodeState
@@ -87,6 +88,8 @@ class Metering:
     def __init__(self, settings: Settings, given: Given) -> None:
         self._metrics, self._endpoint = given.metrics, settings.runtime.endpoint
         given.metrics.add_probes(ProbeCollector(given.probing.counts))
+        counts = PodCounts(given.state, given.workers.memories, node=settings.node.name)
+        given.metrics.add(counts)
         given.observer.on_missed = given.metrics.missed_events.inc
         # A reading of many pods must not wait for the files of a pod that starts.
         self._threads = Threads(2, name="metering")
