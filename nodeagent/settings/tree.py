@@ -10,6 +10,7 @@ from nodeagent.errors import SettingsError
 
 MOST_NODES = 100_000  # an alias bomb unfolds to far more; a real file has hundreds
 MOST_LEVELS = 100
+_TOO_DEEP = f"it is nested deeper than {MOST_LEVELS} levels"
 _TEXT_TAGS = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"})
 
 
@@ -125,7 +126,7 @@ def _bounded(base: Any, source: str) -> Any:
             raise SettingsError(
                 op="read",
                 target=str(Place(source, line)),
-                detail=f"it is nested deeper than {MOST_LEVELS} levels",
+                detail=_TOO_DEEP,
             )
 
     def ascend(self: Any) -> None:
@@ -210,5 +211,7 @@ class _Reader:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         line = mark.line + 1 if mark is not None else 0
+        if "nesting depth" in problem:  # libyaml's own limit, met while it reads ahead
+            return self._wrong(line, _TOO_DEEP)
         column = f" (column {mark.column + 1})" if mark is not None else ""
         return self._wrong(line, f"not YAML: {problem}{column}")
