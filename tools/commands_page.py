@@ -35,7 +35,8 @@ def main() -> int:
 
 
 def _chapters() -> Iterator[str]:
-    root = click.Context(nodeagent, info_name="nodeagent", max_content_width=100)
+    settings = {**nodeagent.context_settings, "max_content_width": 100}
+    root = click.Context(nodeagent, info_name="nodeagent", **settings)
     for name in sorted(COMMANDS):
         command = nodeagent.get_command(root, name)
         assert command is not None
