@@ -7,17 +7,19 @@ from nodeagent.core.conditions import OWNED
 from nodeagent.core.defaults import apply_defaults
 from nodeagent.core.manifest import SEEN_ANNOTATION, keep_seen, seen_text
 from nodeagent.core.qos import CONFIG_SOURCE
-from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.core.status import TERMINAL
+from nodeagent.model.desired import DesiredPod, Over, Source
 from nodeagent.model.ids import PodUid
 
 
 def desired_of(pod: v1.Pod, *, seen_at: float, before: DesiredPod | None) -> DesiredPod | None:
     """What the API wants of the pod; `before` itself where that is the same. None: it is no pod.
 
-    Two wishes are equal where nothing changed that the node acts by: status, resourceVersion and
-    managedFields are taken off. `known` and the time at which the pod was first seen stay those of
-    `before`, of the same uid. Defaults that an older server does not know are filled in, in the
-    spec that is given. Source: the API source of a kubelet (annotations config.source and .seen).
+    Two wishes are equal where nothing changed that the node acts by: status (but for a phase that
+    is terminal), resourceVersion and managedFields are taken off. `known` and the time at which the
+    pod was first seen stay those of `before`, of the same uid. Defaults that an older server does
+    not know are filled in, in the spec that is given. Source: the API source of a kubelet
+    (annotations config.source and .seen).
     """
     meta, spec = pod.metadata, pod.spec
     if meta is None or not meta.uid or not meta.name or spec is None or not spec.containers:
@@ -44,8 +46,15 @@ def desired_of(pod: v1.Pod, *, seen_at: float, before: DesiredPod | None) -> Des
         grace=float(grace) if deleting and grace is not None else None,
         known=before.known if before is not None and same else status,
         others=tuple(one for one in status.conditions or () if one.type not in OWNED),
+        over=_over(status),
     )
     return keep_seen(wish, before) if before is not None else wish
+
+
+def _over(status: v1.PodStatus) -> Over | None:
+    if status.phase not in TERMINAL:
+        return None
+    return Over(phase=status.phase or "", reason=status.reason, message=status.message)
 
 
 def age_order(pod: DesiredPod) -> tuple[float, str]:

@@ -59,7 +59,8 @@ def _asked(memory: PodMemory, *, now: float) -> Ending | None:
         return None
     if memory.rejected is not None:
         return Ending(why=EndWhy.REJECTED, at=now, grace=MIN_POD_GRACE)
-    if memory.status is not None and memory.status.phase in TERMINAL:
+    over = memory.status is not None and memory.status.phase in TERMINAL
+    if over or pod.over is not None:
         return Ending(why=EndWhy.FINISHED, at=now, grace=spec_grace(memory))
     due = deadline_of(memory)
     if due is not None and now >= due:

@@ -33,7 +33,8 @@ def derive_status(
 ) -> v1.PodStatus:
     """What the API should say of this pod now; equal inputs give equal statuses.
 
-    A terminal phase never changes back, and is not told while a container may still run.
+    A terminal phase never changes back, and is not told while a container may still run, but for
+    one that the API has already: that is the pod's, whatever became of its containers.
     """
     old = memory.status or v1.PodStatus()
     if memory.rejected is not None:
@@ -199,6 +200,8 @@ def _ended(status: v1.ContainerStatus) -> v1.ContainerStatus:
 def _phase(
     memory: PodMemory, seen: ObservedPod, flat: list[v1.ContainerStatus], old: v1.PodStatus
 ) -> str:
+    if memory.pod.over is not None:
+        return memory.pod.over.phase
     if old.phase in TERMINAL:
         return old.phase or "Failed"
     ending = memory.ending
@@ -251,8 +254,13 @@ def _with_end(memory: PodMemory, status: v1.PodStatus, old: v1.PodStatus) -> v1.
         message = ending.message or _END_TEXT.get(ending.why, "")
         return msgspec.structs.replace(status, reason=ending.why.value, message=message or None)
     if status.phase != old.phase:
-        return msgspec.structs.replace(status, reason=None, message=None)
-    return status
+        status = msgspec.structs.replace(status, reason=None, message=None)
+    over = memory.pod.over
+    if over is None:
+        return status
+    return msgspec.structs.replace(
+        status, reason=status.reason or over.reason, message=status.message or over.message
+    )
 
 
 def _ips(

@@ -29,10 +29,11 @@ def status_change(known: v1.Pod, shown: v1.PodStatus) -> Document:
     """The patch of `pods/status` that makes the API's pod say what is shown; {} where it does.
 
     Conditions and fields of others stay, and so do the start time and the times of conditions
-    that have not turned. A pod that is over for the API is never told to be anything else.
+    that have not turned. A pod that is over for the API is never told to be anything else; the
+    mirror of a static pod is, which is no more than what is said of it.
     """
     old = known.status or v1.PodStatus()
-    if old.phase in TERMINAL and shown.phase not in TERMINAL:
+    if old.phase in TERMINAL and shown.phase not in TERMINAL and not is_mirror(known):
         return {}
     before, after = _plain(as_document(old)), _plain(as_document(shown))
     for name in _THEIRS:

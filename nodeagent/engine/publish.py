@@ -58,9 +58,12 @@ class Publisher:
 
 
 def _as_shown(memory: PodMemory, seen: ObservedPod, before: v1.Pod | None) -> v1.Pod:
-    """The pod with its status; a terminal phase is not told while a container may run."""
+    """The pod with its status; a terminal phase is not told while a container may run.
+
+    One that the API has already is nothing new to anybody.
+    """
     status = memory.status or v1.PodStatus(phase="Pending")
-    if status.phase in TERMINAL and seen.running:
+    if status.phase in TERMINAL and seen.running and memory.pod.over is None:
         old = before.status.phase if before and before.status else None
         phase = old if old and old not in TERMINAL else "Running"
         status = msgspec.structs.replace(status, phase=phase)

@@ -16,6 +16,14 @@ class Source(enum.StrEnum):
     API = "api"
 
 
+class Over(msgspec.Struct, frozen=True, kw_only=True):
+    """A phase that is terminal, whoever told it the API, with the reason and message beside it."""
+
+    phase: str
+    reason: str | None = None
+    message: str | None = None
+
+
 class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
     """One pod as wanted now. `pod` is complete after `core/manifest.py` and is never assigned to.
 
@@ -26,6 +34,7 @@ class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
     A pod of the API carries neither status nor resourceVersion nor managedFields in `pod`, so that
     wishes differ only in what matters. `known` is its status as the API had it when this agent
     first saw the pod, and stays that; `others` are the conditions that others own, as of now.
+    `over` says that the pod is over for the API, as of now: such a pod is ended here too.
     """
 
     uid: PodUid
@@ -37,6 +46,7 @@ class DesiredPod(msgspec.Struct, frozen=True, kw_only=True):
     gone: bool = False
     known: v1.PodStatus | None = None
     others: tuple[v1.PodCondition, ...] = ()
+    over: Over | None = None
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from nodeagent.core.admission import admit
 from nodeagent.core.api_pod import age_order, desired_of
 from nodeagent.core.manifest import SEEN_ANNOTATION
 from nodeagent.core.mirror import is_mirror
-from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.model.desired import DesiredPod, Over, Source
 from tests.fakes.pods import NODE, RULES
 
 AT = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
@@ -49,6 +49,14 @@ def test_a_change_of_the_status_alone_changes_no_wish() -> None:
     first = wish(of_api())
     running = of_api(resourceVersion="9", status=v1.PodStatus(phase="Running"))
     assert wish(running, first, seen_at=500.0) is first
+
+
+def test_a_terminal_phase_is_part_of_the_wish() -> None:
+    first = wish(of_api())
+    status = v1.PodStatus(phase="Failed", reason="NodeLost", message="gone")
+    over = wish(of_api(status=status), first)
+    assert over != first
+    assert over.over == Over(phase="Failed", reason="NodeLost", message="gone")
 
 
 def test_a_change_of_labels_is_another_wish_seen_when_the_first_was() -> None:

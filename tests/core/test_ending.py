@@ -1,5 +1,6 @@
 """When a pod must end, and by when (kubelet-behaviour 1.2, 1.4)."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.core.ending import deadline_of, ending_due, spec_grace
 from nodeagent.core.orphan import ORPHAN_GRACE, orphan_pod
 from nodeagent.core.times import as_time
+from nodeagent.model.desired import Over
 from nodeagent.model.memory import Ending, EndRequest, EndWhy, PodMemory, Rejected
 from nodeagent.model.observed import ObservedPod
 from tests.fakes.pods import UID, a_box, a_pod, remembered, seen
@@ -42,6 +44,8 @@ def test_a_delete_grants_its_own_grace_or_the_specs_and_at_least_a_second(
 def test_a_finished_or_refused_pod_ends() -> None:
     over = remembered(status=v1.PodStatus(phase="Succeeded"))
     assert due(over) == Ending(why=EndWhy.FINISHED, at=NOW, grace=30.0)
+    told = remembered(msgspec.structs.replace(a_pod(), over=Over(phase="Failed")))
+    assert due(told) == Ending(why=EndWhy.FINISHED, at=NOW, grace=30.0)
     refused = remembered(rejected=Rejected(reason="OutOfcpu", message="no"))
     assert due(refused) == Ending(why=EndWhy.REJECTED, at=NOW, grace=1.0)
 

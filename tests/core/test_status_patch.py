@@ -95,6 +95,11 @@ def test_a_pod_that_is_over_is_never_told_to_run(phase: str) -> None:
     assert status_change(known(phase=phase), v1.PodStatus(phase="Running")) == {}
 
 
+def test_the_copy_of_a_static_pod_is_told_to_run_again() -> None:
+    patch = status_change(known(phase="Failed", mirror=True), v1.PodStatus(phase="Running"))
+    assert patch["status"] == {"phase": "Running"}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "urgent"),
     [

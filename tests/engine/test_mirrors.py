@@ -49,6 +49,16 @@ async def test_a_copy_that_a_user_deletes_comes_back_and_the_pod_runs_on(grace: 
         assert len(member.node.of(uid="h1")) == 1
 
 
+async def test_a_copy_that_is_declared_over_is_put_right_and_the_pod_runs_on() -> None:
+    async with joined(static()) as member:
+        await until(lambda: member.phase(NAME) == "Running", at_most=5)
+        how = "application/merge-patch+json"
+        failed = {"status": {"phase": "Failed"}}
+        member.api.store.patch(pod_kind(), NAME, failed, "default", how=how, subresource="status")
+        await until(lambda: member.phase(NAME) == "Running", at_most=5)
+        assert member.node.is_running(uid="h1")
+
+
 async def test_an_edit_makes_a_new_copy() -> None:
     async with joined(static()) as member:
         await until(lambda: member.phase(NAME) == "Running", at_most=5)

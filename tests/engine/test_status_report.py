@@ -153,6 +153,27 @@ async def test_a_finished_pod_stays_known_until_its_object_is_gone() -> None:
         await until(lambda: not member.node.workers.memories(), at_most=5)
 
 
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+async def test_a_pod_that_somebody_else_declares_over_is_ended(phase: str) -> None:
+    async with joined() as member:
+        member.node.runtime.ignores_term.add("web")
+        member.create(terminationGracePeriodSeconds=20)
+        await until(lambda: member.phase() == "Running")
+        _write(member, {"phase": phase, "reason": "Fenced", "message": "by an operator"})
+        await until(lambda: _condition(member, "Ready") == "False", at_most=2)
+        assert member.node.is_running(uid=member.uid()), "it has the grace of its spec"
+        await until(lambda: not member.node.is_running(uid=member.uid()), at_most=25)
+        await until(lambda: _ended(member), at_most=5)
+        status = member.status()
+        assert (status.phase, status.reason, status.message) == (phase, "Fenced", "by an operator")
+        told = [patch["status"] for patch in member.patches()]
+        assert "Running" not in [one["phase"] for one in told[2:] if "phase" in one]
+        await asyncio.sleep(600)
+        assert len(member.node.of(uid=member.uid())) == 1, "it is never run again"
+        member.delete(grace=0)
+        await until(lambda: not member.node.workers.memories(), at_most=5)
+
+
 async def test_an_evicted_pod_is_over_but_stays_an_object() -> None:
     async with joined() as member:
         made = member.create()
@@ -261,6 +282,11 @@ async def test_the_end_goes_on_after_the_agent_was_killed_in_it() -> None:
     async with joined(machine=machine, api=api) as member:
         await until(lambda: member.pod() is None, at_most=10)
         await until(lambda: not member.node.workers.memories(), at_most=10)
+
+
+def _ended(member: Member) -> bool:
+    [web] = member.status().containerStatuses or []
+    return web.state is not None and web.state.terminated is not None
 
 
 def _condition(member: Member, type_: str) -> str:
