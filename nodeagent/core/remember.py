@@ -36,11 +36,15 @@ def first_memory(pod: DesiredPod, *, now: float) -> PodMemory:
     return PodMemory(pod=pod, seen_at=now, status=known, restart_counts=counts)
 
 
-def as_unwanted(pod: DesiredPod) -> DesiredPod:
-    """The pod once no source names it. An object that vanished was deleted by force: no grace."""
+def as_unwanted(pod: DesiredPod, *, was_heard: bool) -> DesiredPod:
+    """The pod once no source names it, as last wished for.
+
+    It has the grace of its delete, else that of its spec. Where nothing was heard of a pod of the
+    API since the agent started, it was deleted by force meanwhile and gets what an orphan gets.
+    """
     if pod.gone:
         return pod
-    grace = 0.0 if pod.source is Source.API else pod.grace
+    grace = pod.grace if was_heard or pod.source is not Source.API else 0.0
     return replace(pod, deleting=True, gone=True, grace=grace)
 
 

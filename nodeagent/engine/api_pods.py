@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 
+from lightkube.models import core_v1 as v1
+
 from nodeagent.aio.bell import Bell
 from nodeagent.core.api_pod import age_order, desired_of
 from nodeagent.core.mirror import is_mirror
@@ -22,6 +24,9 @@ class ApiPods:
     not answer, so that no pod ends for a server that is away, and every pod is back after a reboot
     without it. `ended` are those whose end had begun; they are not wanted anew. `connected` tells
     whether there is a connection at all.
+
+    A pod that is deleted by force is told once more before it is gone, with the grace of that
+    delete. One that a list no longer has is just gone.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class ApiPods:
         self._by_name: dict[str, DesiredPod] = {}
         self._problems: dict[str, Problem] = {}
         self._changed: set[str] = set()
+        self._deleted: dict[str, v1.Pod] = {}
         self._bell = Bell()
         own.listen(self._hear)
 
@@ -50,10 +56,11 @@ class ApiPods:
             await self._own.seen.wait()
         self._changed |= self._own.items.keys()
         while True:
+            leaving = self._take_deleted()
             self._take()
-            pods = tuple(sorted(self._by_name.values(), key=age_order))
-            problems = tuple(self._problems[key] for key in sorted(self._problems))
-            yield SourceUpdate(source=Source.API, pods=pods, problems=problems)
+            if leaving:
+                yield self._update(leaving)
+            yield self._update(())
             await self._bell.wait(at_most=None)
 
     async def _answered(self) -> bool:
@@ -66,9 +73,28 @@ class ApiPods:
                 break
         return self._own.seen.is_set()
 
+    def _update(self, leaving: Iterable[DesiredPod]) -> SourceUpdate:
+        pods = sorted([*self._by_name.values(), *leaving], key=age_order)
+        problems = tuple(self._problems[key] for key in sorted(self._problems))
+        return SourceUpdate(source=Source.API, pods=tuple(pods), problems=problems)
+
     def _hear(self, changed: frozenset[str]) -> None:
         self._changed |= changed
+        self._deleted |= self._own.deleted
         self._bell.ring()
+
+    def _take_deleted(self) -> list[DesiredPod]:
+        """The last wishes for pods that were wanted till now."""
+        deleted, self._deleted = self._deleted, {}
+        leaving = []
+        for pod in deleted.values():
+            before = self._pods.get(PodUid((pod.metadata.uid if pod.metadata else None) or ""))
+            if before is None:
+                continue
+            wish = desired_of(pod, seen_at=self._clock.now(), before=before)
+            if wish is not None and wish.deleting:
+                leaving.append(wish)
+        return leaving
 
     def _take(self) -> None:
         """Make wishes of the pods that changed."""

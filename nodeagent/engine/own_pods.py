@@ -31,6 +31,7 @@ class OwnPods:
     def __init__(self, api: Api, *, node: str) -> None:
         self._api, self._node = api, node
         self._items: dict[str, v1.Pod] = {}
+        self._deleted: Mapping[str, v1.Pod] = {}
         self._listeners: list[Listener] = []
         self.seen = asyncio.Event()
 
@@ -42,6 +43,11 @@ class OwnPods:
     def get(self, key: str) -> v1.Pod | None:
         """The pod of this name."""
         return self._items.get(key)
+
+    @property
+    def deleted(self) -> Mapping[str, v1.Pod]:
+        """While listeners are called: pods that were told to be deleted, as they were at last."""
+        return self._deleted
 
     def listen(self, listener: Listener) -> None:
         """Call this after each change."""
@@ -59,6 +65,7 @@ class OwnPods:
             fields = f"spec.nodeName={self._node}"
             try:
                 async for told in self._api.watch(PODS, purpose=Purpose.PODS, fields=fields):
+                    self._deleted = told.deleted
                     self._take(told.items, told.changed)
             except ApiError as error:
                 log.warning("pods cannot be watched", error=str(error))

@@ -66,6 +66,7 @@ class PodWorker:
         self._tools, self._executor = tools, executor
         self._uid, self._key = memory.pod.uid, memory.pod.key
         self._bell = Bell()
+        self._heard = tools.state.desired(self._uid)
         self._record = PodRecord(tools.records)
         self._has_record = False
         self._setback = Setback()
@@ -95,6 +96,7 @@ class PodWorker:
     def hear_wish(self) -> None:
         """The wish changed: a stop or hook that is under way is broken off by a nearer end."""
         self._bell.ring()
+        self._heard = self._tools.state.desired(self._uid) or self._heard
         if self._breakable is not None and self._ends_sooner():
             self._break_off()
 
@@ -258,7 +260,8 @@ class PodWorker:
                 self._event(*told, container=container.name)
 
     def _unwanted(self) -> DesiredPod:
-        return as_unwanted(self.memory.pod)
+        heard = self._heard
+        return as_unwanted(heard or self.memory.pod, was_heard=heard is not None)
 
     def _host_ip(self, pod: DesiredPod) -> str:
         ips = self._tools.node().ips

@@ -116,11 +116,14 @@ class Objects(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """All objects of a watch as they are now, by "<namespace>/<name>" (or "<name>").
 
     `changed` names what is other than in the update before (gone ones too); in the first update,
-    and whenever the list was read anew, that is every name that may be.
+    and whenever the list was read anew, that is every name that may be. `deleted` are objects whose
+    deletion was heard since the update before, as they were at their end; of those that a list no
+    longer has, nothing more is known.
     """
 
     items: dict[str, T]
     changed: frozenset[str] = frozenset()
+    deleted: dict[str, T] = {}
 
 
 def object_key(one: Any) -> str:

@@ -166,6 +166,8 @@ async def test_a_watch_tells_all_and_then_each_change(api: Api) -> None:
     await api.delete(PODS, "one", "default", purpose=Purpose.PODS, grace=0)
     seen = await until(watch, lambda objects: "default/one" not in objects.items)
     assert set(seen.items) == {"default/two"}
+    last = seen.deleted["default/one"].metadata
+    assert last is not None and last.deletionGracePeriodSeconds == 0
     await watch.aclose()  # type: ignore[attr-defined]
 
 

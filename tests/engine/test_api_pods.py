@@ -51,6 +51,7 @@ class Watched:
             clock=self.clock,
         )
         self.pods: dict[PodUid, DesiredPod] = {}
+        self.told: list[tuple[DesiredPod, ...]] = []
         self.sources = Sources(
             {Source.API: self.source},
             on_change=lambda pods, _: self._take(dict(pods)),
@@ -59,6 +60,7 @@ class Watched:
 
     def _take(self, pods: dict[PodUid, DesiredPod]) -> None:
         self.pods = pods
+        self.told.append(tuple(pods.values()))
 
     def create(self, document: Document) -> str:
         made = self.api.store.create(kind_of_pods(), document, "default")
@@ -100,6 +102,30 @@ async def test_pods_of_this_node_come_go_and_change() -> None:
         assert [pod.deleting for pod in watched.pods.values()] == [True]
         watched.delete("mine", grace=0)
         await until(lambda: watched.names == [])
+
+
+async def test_a_forced_delete_is_told_with_its_grace_before_the_pod_is_gone() -> None:
+    async with running() as watched:
+        uid = watched.create(a_document("web"))
+        await until(lambda: set(watched.pods) == {uid})
+        watched.told.clear()
+        watched.delete("web", grace=0)
+        await until(lambda: watched.pods == {})
+        [(leaving,), gone] = watched.told
+        assert (leaving.uid, leaving.deleting, leaving.grace) == (uid, True, 0.0)
+        assert gone == ()
+
+
+async def test_a_pod_that_a_list_no_longer_has_is_just_gone() -> None:
+    async with running() as watched:
+        uid = watched.create(a_document("web"))
+        await until(lambda: set(watched.pods) == {uid})
+        watched.told.clear()
+        watched.api.down = True
+        watched.delete("web", grace=0)
+        watched.api.down = False
+        await until(lambda: watched.pods == {})
+        assert watched.told == [()]
 
 
 async def test_a_pod_that_takes_the_name_of_another_has_its_own_uid() -> None:

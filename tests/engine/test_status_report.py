@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from lightkube.models import core_v1 as v1
 
+from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import EndRequest, EndWhy
 from nodeagent.model.observed import Phase
 from tests.fakes.api import FakeApi
@@ -78,6 +79,49 @@ async def test_a_forced_delete_ends_the_pod_in_seconds() -> None:
         assert member.pod() is None
         await until(lambda: not member.node.workers.memories(), at_most=5)
         assert member.api.requests("delete", "pods") == []
+
+
+@pytest.mark.parametrize(("begun", "lasts"), [(None, 20), (40, 40), (5, 5)])
+async def test_a_pod_that_vanished_during_an_outage_has_the_grace_it_was_promised(
+    begun: int | None, lasts: int
+) -> None:
+    async with joined() as member:
+        member.node.runtime.ignores_term.add("web")
+        member.create(terminationGracePeriodSeconds=20)
+        await until(lambda: member.phase() == "Running")
+        uid = member.uid()
+        if begun is not None:
+            member.delete(grace=begun)
+            await until(lambda: _is_ending(member, uid))
+        member.api.down = True
+        member.delete(grace=0)
+        member.api.down = False
+        await asyncio.sleep(lasts - 2)
+        assert member.node.is_running(uid=uid)
+        await until(lambda: not member.node.workers.memories(), at_most=12)
+
+
+async def test_a_forced_delete_shortens_an_end_that_has_begun() -> None:
+    async with joined() as member:
+        member.node.runtime.ignores_term.add("web")
+        member.create()
+        await until(lambda: member.phase() == "Running")
+        member.delete(grace=60)
+        await asyncio.sleep(5)
+        member.delete(grace=0)
+        await until(lambda: not member.node.workers.memories(), at_most=5)
+
+
+async def test_a_pod_that_vanished_while_no_agent_ran_ends_in_seconds() -> None:
+    machine, api = Machine(), FakeApi()
+    async with joined(machine=machine, api=api) as member:
+        member.node.runtime.ignores_term.add("web")
+        member.create()
+        await until(lambda: member.phase() == "Running")
+    member.delete(grace=0)
+    machine.wanted = {}
+    async with joined(machine=machine, api=api) as member:
+        await until(lambda: not member.node.runtime.boxes, at_most=5)
 
 
 async def test_a_name_used_again_is_another_pod() -> None:
@@ -282,6 +326,11 @@ async def test_the_end_goes_on_after_the_agent_was_killed_in_it() -> None:
     async with joined(machine=machine, api=api) as member:
         await until(lambda: member.pod() is None, at_most=10)
         await until(lambda: not member.node.workers.memories(), at_most=10)
+
+
+def _is_ending(member: Member, uid: str) -> bool:
+    memory = member.node.workers.memory(PodUid(uid))
+    return memory is not None and memory.ending is not None
 
 
 def _ended(member: Member) -> bool:

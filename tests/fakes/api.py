@@ -240,12 +240,17 @@ class FakeApi:
             )
             try:
                 while (event := await watch.next()) is not None and event["type"] != "ERROR":
-                    key = key_text(event["object"])
-                    if event["type"] == "DELETED":
+                    key, one = key_text(event["object"]), decoded(event["object"], kind)
+                    is_gone = event["type"] == "DELETED"
+                    if is_gone:
                         items.pop(key, None)
                     else:
-                        items[key] = decoded(event["object"], kind)
-                    yield Objects(items=dict(items), changed=frozenset({key}))
+                        items[key] = one
+                    yield Objects(
+                        items=dict(items),
+                        changed=frozenset({key}),
+                        deleted={key: one} if is_gone else {},
+                    )
             finally:
                 watch.close()
 

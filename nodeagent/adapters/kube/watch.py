@@ -83,6 +83,7 @@ class Follower(Generic[T]):
     def __init__(self, requests: Requests, chosen: Selection) -> None:
         self._requests, self._chosen = requests, chosen
         self._items: dict[str, T] = {}
+        self._deleted: dict[str, T] = {}
         self._version = ""  # of the last thing heard; "" where a list is due
         # "0": the list may be of any age; "": only the newest will do. An old list of pods would
         # look as if some had gone, and they would be ended.
@@ -114,7 +115,8 @@ class Follower(Generic[T]):
                 await self._after_failure(error)
 
     def _objects(self, changed: set[str]) -> Objects[T]:
-        return Objects(items=dict(self._items), changed=frozenset(changed))
+        deleted, self._deleted = self._deleted, {}
+        return Objects(items=dict(self._items), changed=frozenset(changed), deleted=deleted)
 
     # --- the list ---------------------------------------------------------------------------
 
@@ -213,6 +215,7 @@ class Follower(Generic[T]):
         key, version = object_key(one), _version_of(one)
         if event.type == "DELETED":
             self._items.pop(key, None)
+            self._deleted[key] = one
             changed.add(key)
         elif version != _version_of(self._items.get(key)):
             self._items[key] = one
