@@ -12,6 +12,7 @@ from nodeagent.adapters.kube.access import Access
 from nodeagent.adapters.kube.connections import Connections
 from nodeagent.adapters.kube.counts import ApiCounts
 from nodeagent.adapters.kube.encoding import Unreadable, decode, encode
+from nodeagent.adapters.kube.limits import Limits
 from nodeagent.adapters.kube.pace import Pace
 from nodeagent.adapters.kube.refusal import refusal
 from nodeagent.adapters.kube.reply import Broken, Reply, Request
@@ -24,8 +25,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-LIMIT: Final = 30.0  # seconds for one answer
-HEARTBEAT_LIMIT: Final = 10.0
 CHECK_PERIOD: Final = 10.0  # how often files of certificates and tokens are looked at
 _UNPACED: Final = (Purpose.LEASE, Purpose.NODE, Purpose.EVENTS)  # events have a rate of their own
 _JSON: Final = "application/json"
@@ -46,11 +45,17 @@ class KubeClient:
     """
 
     def __init__(
-        self, access: Access, *, threads: Threads, rate: Rate | None = None, agent: str = ""
+        self,
+        access: Access,
+        *,
+        threads: Threads,
+        rate: Rate | None = None,
+        agent: str = "",
+        limits: Limits | None = None,
     ) -> None:
-        rate = rate or Rate()
-        self.access, self.counts = access, ApiCounts()
-        self._connections = Connections(access, self.counts, threads)
+        rate, limits = rate or Rate(), limits or Limits()
+        self.access, self.counts, self._limits = access, ApiCounts(), limits
+        self._connections = Connections(access, self.counts, threads, limits)
         self._pace = Pace(rate=rate.qps, burst=rate.burst)
         self._agent = agent or "nodeagent"
 
@@ -73,6 +78,7 @@ class KubeClient:
             while True:
                 await asyncio.sleep(CHECK_PERIOD)
                 await self._connections.refresh()
+                self._connections.tidy()
         finally:
             self.close()
 
@@ -189,7 +195,8 @@ class KubeClient:
         content_type: str = _JSON,
     ) -> bytes:
         """One request and the body of its answer, of a status below 300. ApiError as in `Api`."""
-        limit = HEARTBEAT_LIMIT if purpose in _UNPACED else LIMIT
+        limits = self._limits
+        limit = limits.heartbeat if purpose in _UNPACED else limits.answer
         request = self._request(method, path, query, purpose, body, content_type)
         await self._turn(purpose)
         try:
@@ -213,7 +220,7 @@ class KubeClient:
         request = self._request("GET", path, query, purpose, b"", _JSON)
         await self._turn(purpose)
         try:
-            async with asyncio.timeout(LIMIT):
+            async with asyncio.timeout(self._limits.answer):
                 reply = await self._ask(request)
                 if reply.status != 200:
                     try:
@@ -221,7 +228,7 @@ class KubeClient:
                     finally:
                         reply.close()
         except TimeoutError:
-            detail = f"no answer within {LIMIT:.0f} s"
+            detail = f"no answer within {self._limits.answer:.0f} s"
             raise ApiUnavailable(op="watch", target=path, detail=detail) from None
         except Broken as error:
             raise ApiUnavailable(op="watch", target=path, detail=str(error)) from error

@@ -14,13 +14,13 @@ from nodeagent.adapters.kube.counts import ApiCounts
 from nodeagent.adapters.kube.credentials import Credentials, file_stamp, read_credentials
 from nodeagent.adapters.kube.http1 import Http1
 from nodeagent.adapters.kube.http2 import Http2
+from nodeagent.adapters.kube.limits import Limits
 from nodeagent.adapters.kube.reply import Broken, Reply, Request
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import AgentError, ApiUnavailable
 
 log = structlog.get_logger()
 
-CONNECT_LIMIT: Final = 10.0
 _LOST_AFTER: Final = 25  # seconds without a sign of life, for what has no ping of its own
 _BREATH: Final = 1.0  # seconds after a failed try in which no other is made
 
@@ -30,8 +30,9 @@ Connection: TypeAlias = Http1 | Http2
 class Connections:
     """Sends requests over a connection that has room, and makes one where none has."""
 
-    def __init__(self, access: Access, counts: ApiCounts, threads: Threads) -> None:
+    def __init__(self, access: Access, counts: ApiCounts, threads: Threads, limits: Limits) -> None:
         self._access, self._counts, self._threads = access, counts, threads
+        self._limits = limits
         parts = urlsplit(access.server)
         self._scheme, self._prefix = parts.scheme, parts.path.rstrip("/")
         self._host = parts.hostname or ""
@@ -93,6 +94,12 @@ class Connections:
         log.info("credentials changed", files=self._access.files)
         self.drop("the credentials changed")
 
+    def tidy(self) -> None:
+        """Close connections that a burst has left behind, all but one of those without a use."""
+        for one in [each for each in self._open if each.alive and each.idle][1:]:
+            self._open.remove(one)
+            one.close("not needed any more")
+
     def drop(self, why: str) -> None:
         """Close every connection; the next request makes a new one."""
         closed, self._open = self._open, []
@@ -151,9 +158,9 @@ class Connections:
         if self._credentials is None:
             self._credentials = await self._threads.run(read_credentials, self._access)
         tls = self._credentials.tls
-        door = _Door(self._counts)
+        door = _Door(self._counts, self._limits)
         try:
-            async with asyncio.timeout(CONNECT_LIMIT):
+            async with asyncio.timeout(self._limits.connect):
                 await asyncio.get_running_loop().create_connection(
                     lambda: door,
                     self._host,
@@ -171,7 +178,7 @@ class Connections:
 
     def _explained(self, error: BaseException) -> ApiUnavailable:
         if isinstance(error, TimeoutError):
-            detail = f"no answer within {CONNECT_LIMIT:.0f} s"
+            detail = f"no answer within {self._limits.connect:.0f} s"
         elif isinstance(error, ssl.SSLCertVerificationError):
             detail = f"its certificate is not trusted: {error.verify_message}"
         elif isinstance(error, ssl.SSLError):
@@ -189,8 +196,8 @@ def _again(error: AgentError) -> ApiUnavailable:
 class _Door(asyncio.Protocol):
     """Stands in until it is known which protocol the server speaks."""
 
-    def __init__(self, counts: ApiCounts) -> None:
-        self._counts = counts
+    def __init__(self, counts: ApiCounts, limits: Limits) -> None:
+        self._counts, self._limits = counts, limits
         self.connection: Connection | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -199,7 +206,10 @@ class _Door(asyncio.Protocol):
         secured = transport.get_extra_info("ssl_object")
         spoken = secured.selected_alpn_protocol() if secured is not None else None
         _watch_over(transport.get_extra_info("socket"))
-        self.connection = Http2(self._counts) if spoken == "h2" else Http1(self._counts)
+        if spoken == "h2":
+            self.connection = Http2(self._counts, self._limits)
+        else:
+            self.connection = Http1(self._counts)
         transport.set_protocol(self.connection)
         self.connection.connection_made(transport)
 

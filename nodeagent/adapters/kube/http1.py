@@ -40,6 +40,11 @@ class Http1(asyncio.Protocol):
         return self._error is not None
 
     @property
+    def idle(self) -> bool:
+        """Whether nobody waits for anything."""
+        return self._reply is None
+
+    @property
     def free(self) -> int:
         """How many more requests it takes now: one or none."""
         return int(self.alive and self._reply is None)
@@ -115,7 +120,8 @@ class Http1(asyncio.Protocol):
 
     def _end(self) -> None:
         reply, self._reply, self._purpose = self._reply, None, OVERHEAD
-        if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
+        done = self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
+        if done and not self._h11.trailing_data[0]:  # else it would answer the next request
             self._h11.start_next_cycle()
         else:
             self._break(Broken("the server closed the connection"))
@@ -124,7 +130,7 @@ class Http1(asyncio.Protocol):
 
     def _taken(self, weight: int) -> None:
         self._unread -= weight
-        if self._unread <= _MOST_UNREAD and self._transport is not None:
+        if self._unread <= _MOST_UNREAD and self._error is None and self._transport is not None:
             self._transport.resume_reading()
 
     def _left(self) -> None:

@@ -7,10 +7,11 @@ pings (docs/decisions/0052-a-few-http2-connections-of-our-own.md).
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from h2.config import H2Configuration
-from h2.connection import ConnectionState, H2Connection
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
@@ -20,16 +21,15 @@ from h2.events import (
     ResponseReceived,
     StreamEnded,
     StreamReset,
-    WindowUpdated,
 )
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
+from hyperframe.frame import Frame, GoAwayFrame
 
 from nodeagent.adapters.kube.counts import OVERHEAD, ApiCounts
+from nodeagent.adapters.kube.limits import Limits
 from nodeagent.adapters.kube.reply import Broken, Reply, Request
 
-QUIET: Final = 15.0  # seconds without a byte after which the server is asked whether it is there
-PATIENCE: Final = 10.0  # how long the answer may take
 MOST: Final = 1000  # requests at once, where the server allows even more
 _STREAM_WINDOW: Final = 1 << 20
 _CONNECTION_WINDOW: Final = 16 << 20
@@ -38,6 +38,18 @@ _FRAME_HEAD: Final = 9
 
 class _H2(H2Connection):
     MAX_CLOSED_STREAMS = 128  # remembered; the default of 65536 is megabytes after some days
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
+        """h2 would take whatever comes after it for a breach of the protocol.
+
+        RFC 9113 6.8 has the server finish what it has begun, which may be in the same packet.
+        """
+        unsent = self.data_to_send()  # which h2 would forget
+        state = self.state_machine.state
+        answer = super()._receive_goaway_frame(frame)
+        self.state_machine.state = state
+        self._data_to_send += unsent
+        return answer
 
 
 class _Stream:
@@ -51,12 +63,12 @@ class _Stream:
 class Http2(asyncio.Protocol):
     """Requests over one connection. After `alive` is False it never becomes True again."""
 
-    def __init__(self, counts: ApiCounts, *, quiet: float = QUIET) -> None:
-        self._counts, self._quiet = counts, quiet
+    def __init__(self, counts: ApiCounts, limits: Limits) -> None:
+        self._counts, self._limits = counts, limits
         self._loop = asyncio.get_running_loop()
         config = H2Configuration(
             client_side=True,
-            header_encoding="utf-8",
+            header_encoding=None,
             validate_inbound_headers=False,
             validate_outbound_headers=False,
         )
@@ -74,10 +86,13 @@ class Http2(asyncio.Protocol):
     # --- the user ---------------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Wait until the server has told how many requests it takes. Broken where it ended."""
+        """Wait until the server has told how many requests it takes. Broken where it takes none.
+
+        Not even one would mean another connection for every try.
+        """
         await asyncio.wait([self._ready])
-        if self._error is not None:
-            raise self._error
+        if not self.free:
+            raise self._error or Broken("the server takes no requests")
 
     @property
     def alive(self) -> bool:
@@ -88,6 +103,11 @@ class Http2(asyncio.Protocol):
     def ended(self) -> bool:
         """Whether nothing comes any more, not even what is under way."""
         return self._error is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for anything."""
+        return not self._streams
 
     @property
     def free(self) -> int:
@@ -141,7 +161,7 @@ class Http2(asyncio.Protocol):
         self._h2.increment_flow_control_window(_CONNECTION_WINDOW)
         self._heard = self._loop.time()
         self._flush()
-        self._timer = self._loop.call_later(self._quiet, self._listen)
+        self._timer = self._loop.call_later(self._limits.quiet, self._listen)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -160,6 +180,7 @@ class Http2(asyncio.Protocol):
         self._count_received(len(data), events)
         for event in events:
             self._take(event)
+        self._pump_all()  # after all events: one of them may have ended a request
         self._flush()
         if self._retired and not self._streams:
             self._break(Broken("the server ended the connection"))
@@ -171,30 +192,42 @@ class Http2(asyncio.Protocol):
             case DataReceived(stream_id=int(stream_id), data=bytes(data)):
                 self._take_data(stream_id, data, event.flow_controlled_length or 0)
             case ResponseReceived(stream_id=int(stream_id)):
-                if stream_id in self._streams:
-                    status, headers = _head(event.headers or ())
-                    self._streams[stream_id].reply.start(status, headers)
+                self._take_head(stream_id, event.headers or ())
             case StreamEnded(stream_id=int(stream_id)):
-                if (stream := self._streams.pop(stream_id, None)) is not None:
-                    stream.reply.end()
+                self._take_end(stream_id)
             case StreamReset(stream_id=int(stream_id)):
                 self._take_reset(stream_id, refused=event.error_code == ErrorCodes.REFUSED_STREAM)
-            case RemoteSettingsChanged() | WindowUpdated():
-                self._take_room()
+            case RemoteSettingsChanged():
+                if not self._ready.done():  # the first make it ready
+                    self._ready.set_result(None)
             case ConnectionTerminated():
                 self._retire(event)
+
+    def _take_head(self, stream_id: int, found: Iterable[Any]) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in found}
+        status = headers.pop(":status", "")
+        if status.isascii() and status.isdecimal() and int(status):
+            stream.reply.start(int(status), headers)
+        else:
+            del self._streams[stream_id]
+            self._reset(stream_id)
+            stream.reply.fail(Broken(f"the server broke the protocol: no status {status[:20]!r}"))
+
+    def _take_end(self, stream_id: int) -> None:
+        stream = self._streams.pop(stream_id, None)
+        if stream is None:
+            return
+        if stream.unsent:  # answered before it was heard out: the rest is not wanted
+            self._reset(stream_id)
+        stream.reply.end()
 
     def _take_reset(self, stream_id: int, *, refused: bool) -> None:
         stream = self._streams.pop(stream_id, None)
         if stream is not None:
             stream.reply.fail(Broken("the server reset the request", unseen=refused))
-
-    def _take_room(self) -> None:
-        """Settings or windows: the first settings make it ready, and more may be sent now."""
-        if not self._ready.done():
-            self._ready.set_result(None)
-        for stream_id, stream in list(self._streams.items()):
-            self._pump(stream_id, stream)
 
     def _take_data(self, stream_id: int, data: bytes, weight: int) -> None:
         stream = self._streams.get(stream_id)
@@ -206,15 +239,13 @@ class Http2(asyncio.Protocol):
     def _retire(self, event: ConnectionTerminated) -> None:
         """The server takes no more requests here, but may finish those it has begun."""
         last = event.last_stream_id or 0
-        if event.error_code not in (None, ErrorCodes.NO_ERROR):
-            self._break(Broken(f"the server ended the connection: {event.error_code}"))
-            return
-        self._retired = True
         for stream_id in [one for one in self._streams if one > last]:
             stream = self._streams.pop(stream_id)
             stream.reply.fail(Broken("the server takes no more requests", unseen=True))
-        # h2 would take what is under way for a breach of the protocol (RFC 9113, 6.8 allows it)
-        self._h2.state_machine.state = ConnectionState.CLIENT_OPEN
+        if event.error_code in (None, ErrorCodes.NO_ERROR):
+            self._retired = True
+        else:
+            self._break(Broken(f"the server ended the connection: {event.error_code}"))
 
     def _break(self, error: Broken) -> None:
         if self._error is not None:
@@ -236,14 +267,18 @@ class Http2(asyncio.Protocol):
         if self._pinged:
             self._break(Broken(f"the server has been silent for {quiet:.0f} s"))
             return
-        wait = self._quiet - quiet
+        wait = self._limits.quiet - quiet
         if wait <= 0:
-            self._pinged, wait = True, PATIENCE
+            self._pinged, wait = True, self._limits.ping
             self._h2.ping(b"nodeagnt")
             self._flush()
         self._timer = self._loop.call_later(wait, self._listen)
 
     # --- what goes --------------------------------------------------------------------------
+
+    def _pump_all(self) -> None:
+        for stream_id, stream in self._streams.items():
+            self._pump(stream_id, stream)
 
     def _pump(self, stream_id: int, stream: _Stream) -> None:
         """Send as much of a body as the server takes now."""
@@ -264,8 +299,12 @@ class Http2(asyncio.Protocol):
         """The reader does not want the rest: the server must know, or it would go on sending."""
         if self._streams.pop(stream_id, None) is None or self._error is not None:
             return
-        self._h2.reset_stream(stream_id, ErrorCodes.CANCEL)
+        self._reset(stream_id)
         self._flush_soon()
+
+    def _reset(self, stream_id: int) -> None:
+        with suppress(ProtocolError):  # where it is over on both sides
+            self._h2.reset_stream(stream_id, ErrorCodes.CANCEL)
 
     def _flush_soon(self) -> None:
         if not self._flushing:
@@ -292,8 +331,3 @@ class Http2(asyncio.Protocol):
                 self._counts.received[stream.purpose] += weight
                 rest -= weight
         self._counts.received[first] += rest
-
-
-def _head(headers: Iterable[Any]) -> tuple[int, dict[str, str]]:
-    found = {str(name): str(value) for name, value in headers}
-    return int(found.pop(":status", "0") or 0), found

@@ -32,6 +32,7 @@ _KINDS: dict[int, type[ApiError]] = {
     422: ApiInvalid,
 }
 _LONGEST = 1000  # characters of the server's words
+_LONGEST_WAIT = 300.0  # seconds; whatever a server asks for, it is tried again by then
 
 
 class _Details(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ def refusal(
         detail=status.message[:_LONGEST] or _phrase(code),
         reason=status.reason,
         code=code,
-        retry_after=after or _retry_after(headers.get("retry-after", "")),
+        retry_after=min(after or _retry_after(headers.get("retry-after", "")), _LONGEST_WAIT),
     )
 
 

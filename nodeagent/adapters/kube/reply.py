@@ -30,7 +30,7 @@ class Broken(Exception):
 class Reply:
     """One answer: a connection fills it, one reader takes it; it must be closed or read whole.
 
-    `taken` is called with the weight of each chunk that the reader took, `left` once when the
+    `taken` is called with the weight of what the reader took or left unread, `left` once when the
     reader closes before the end.
     """
 
@@ -78,7 +78,10 @@ class Reply:
 
     def close(self) -> None:
         """The reader wants no more; may be repeated, also after the end."""
+        unread = sum(weight for _, weight in self._chunks)
         self._chunks.clear()
+        if unread:
+            self._taken(unread)
         if not self._over and self._broken is None:
             self._over = True
             self._left()

@@ -1,0 +1,18 @@
+"""How long a silent API server is borne with."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds, those of client-go.
+
+    `connect` is for a connection with its TLS handshake, `answer` for one request, `heartbeat` for
+    those that tell that the node lives. After `quiet` without a byte an HTTP/2 connection is asked
+    whether it lives, and is dead after `ping` more.
+    """
+
+    connect: float = 10.0
+    quiet: float = 15.0
+    ping: float = 10.0
+    answer: float = 30.0
+    heartbeat: float = 10.0
