@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.adapters.host.git import GitClones
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.plugins.sockets import PluginSockets
@@ -18,6 +19,7 @@ from nodeagent.adapters.volumes.csi.local import LocalFacts
 from nodeagent.adapters.volumes.csi.volume import CsiVolume
 from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
+from nodeagent.adapters.volumes.git_repo import GitRepoVolume
 from nodeagent.adapters.volumes.host_path import HostPath
 from nodeagent.adapters.volumes.image import ImageVolume
 from nodeagent.adapters.volumes.local import LocalVolume
@@ -177,8 +179,16 @@ def volume_registry(
     written = Written(kernel, careful, threads, node_memory=node_memory)
     host_path, nfs = HostPath(careful), NfsVolume(kernel, careful, threads)
     local = LocalVolume(kernel, careful, threads)
+    empty_dir = EmptyDir(kernel, careful, threads, node_memory=node_memory)
+    git_repo = GitRepoVolume(
+        empty_dir,
+        GitClones(),
+        careful,
+        threads,
+        enabled=settings.gate("GitRepoVolumeDriver"),
+    )
     plugins: list[Plugin] = [
-        EmptyDir(kernel, careful, threads, node_memory=node_memory),
+        empty_dir,
         host_path,
         ConfigMapVolume(data, written),
         SecretVolume(data, written),
@@ -197,5 +207,6 @@ def volume_registry(
         nfs,
         local,
         csi,
+        git_repo,
     ]
     return VolumeRegistry(root, plugins, kernel=kernel, files=careful, threads=threads)

@@ -13,7 +13,12 @@ DISK = "ephemeral-storage"
 
 def has_local_limits(spec: v1.PodSpec) -> bool:
     """Whether the pod has to be measured at all."""
-    return bool(pod_limits(spec).get(DISK)) or any(True for _ in _limited_dirs(spec))
+    return bool(disk_limit(spec)) or any(True for _ in _limited_dirs(spec))
+
+
+def disk_limit(spec: v1.PodSpec) -> int:
+    """The bytes that all of the pod may put there, 0 for no limit."""
+    return pod_limits(spec).get(DISK, 0)
 
 
 def violation(spec: v1.PodSpec, use: PodUse, *, own_images: bool) -> str:
@@ -25,7 +30,7 @@ def violation(spec: v1.PodSpec, use: PodUse, *, own_images: bool) -> str:
         held = use.volumes.get(volume)
         if held is not None and held.used > as_bytes(most):
             return f'Usage of EmptyDir volume "{volume}" exceeds the limit "{canonical(most)}". '
-    whole = pod_limits(spec).get(DISK, 0)
+    whole = disk_limit(spec)
     parts = (*use.layers.values(), *use.logs.values(), *use.volumes.values())
     if whole and sum(part.used for part in parts) > whole:
         return (

@@ -136,23 +136,21 @@ POD: Final[Mapping[str, Support]] = {
     "EmptyDirVolumeSource": Support(honoured=("medium", "sizeLimit"), refused={"mode": _TOO_NEW}),
     "Volume": Support(
         honoured=tuple(
-            "configMap csi downwardAPI emptyDir ephemeral hostPath image name nfs"
+            "configMap csi downwardAPI emptyDir ephemeral gitRepo hostPath image name nfs"
             " persistentVolumeClaim projected secret".split()
         ),
-        refused={
-            **dict.fromkeys(
-                "awsElasticBlockStore azureDisk azureFile cephfs cinder fc flexVolume"
-                " flocker gcePersistentDisk glusterfs iscsi photonPersistentDisk"
-                " portworxVolume quobyte rbd scaleIO storageos vsphereVolume".split(),
-                _NO_KIND,
-            ),
-            "gitRepo": "never run on nodes; clone in an init container into an emptyDir instead",
-        },
+        refused=dict.fromkeys(
+            "awsElasticBlockStore azureDisk azureFile cephfs cinder fc flexVolume"
+            " flocker gcePersistentDisk glusterfs iscsi photonPersistentDisk"
+            " portworxVolume quobyte rbd scaleIO storageos vsphereVolume".split(),
+            _NO_KIND,
+        ),
         notes={
             "emptyDir": "a pod beyond sizeLimit is evicted; in memory there is no more room",
             "image": "where the runtime can mount images",
             "csi": "where a CSIDriver document allows it",
             "ephemeral": "on a node of a cluster",
+            "gitRepo": "only with the gate GitRepoVolumeDriver, which is off by default",
             "persistentVolumeClaim": "bound to a hostPath, local, nfs or CSI volume",
             "projected": "tokens and trust bundles on a node of a cluster; no podCertificate",
         },
@@ -265,7 +263,7 @@ KUBELET_CONFIGURATION: Final = Support(
         "cgroupDriver": "the runtime's own answer wins",
         "enforceNodeAllocatable": "`pods` or not; the words for other cgroups do nothing",
         "evictionHard": "containerfs.* follow the file system that containers are on",
-        "featureGates": "PreventStaticPodAPIReferences, the node's port, what a node declares",
+        "featureGates": "PreventStaticPodAPIReferences, GitRepoVolumeDriver, the node's port, what a node declares",
         "logging": "format and verbosity",
         "port": "standalone only where asked for; so are the other ports",
         "syncFrequency": "only /healthz asks for it: a turn may take twice as long",

@@ -129,6 +129,7 @@ def _downward(items: Iterable[v1.DownwardAPIVolumeFile] | None, path: Path) -> F
 
 _NEEDED: dict[str, tuple[str, ...]] = {
     "persistentVolumeClaim": ("claimName",),
+    "gitRepo": ("repository",),
     "iscsi": ("targetPortal", "iqn"),
     "flexVolume": ("driver",),
     "ephemeral": ("volumeClaimTemplate",),
@@ -141,6 +142,8 @@ def _remote(volume: v1.Volume, at: Path) -> Found:
         if source is not None:
             for field in fields:
                 yield from names.needed((*at, kind, field), getattr(source, field))
+    if volume.gitRepo is not None and volume.gitRepo.directory:
+        yield from names.relative((*at, "gitRepo", "directory"), volume.gitRepo.directory)
     if volume.nfs is not None:
         yield from names.needed((*at, "nfs", "server"), volume.nfs.server)
         yield from names.absolute((*at, "nfs", "path"), volume.nfs.path)

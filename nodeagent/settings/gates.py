@@ -36,8 +36,10 @@ OFF = frozenset(
     RuntimeClassInImageCriAPI SELinuxMount TaintTolerationComparisonOperators
     UserNamespacesHostNetworkSupport""".split()
 )
+# Given up, and in v1.36 locked to off; here it can still be set (decision 34).
+GIVEN_UP = frozenset({"GitRepoVolumeDriver"})
 # AllAlpha and AllBeta are words of the gate syntax itself.
-KNOWN = LOCKED_ON | ON | OFF | {"AllAlpha", "AllBeta"}
+KNOWN = LOCKED_ON | ON | OFF | GIVEN_UP | {"AllAlpha", "AllBeta"}
 
 
 def is_enabled(name: str, configured: Mapping[str, bool]) -> bool:
@@ -50,4 +52,6 @@ def is_enabled(name: str, configured: Mapping[str, bool]) -> bool:
         return configured[name]
     if name in ON:
         return configured.get("AllBeta", True)
+    if name in GIVEN_UP:
+        return False
     return configured.get("AllAlpha", False)

@@ -112,6 +112,9 @@ def test_whole_stages_of_gates_can_be_switched(machine: Machine) -> None:
     settings = machine.load("--feature-gates=AllAlpha=true,AllBeta=false,EnvFiles=true")
     assert settings.gate("MemoryQoS") and not settings.gate("PodLevelResources")
     assert settings.gate("EnvFiles") and settings.gate("NodeSwap")
+    assert not settings.gate("GitRepoVolumeDriver")
+    given_up = machine.load("--feature-gates=AllAlpha=false,GitRepoVolumeDriver=true")
+    assert given_up.gate("GitRepoVolumeDriver")
     with pytest.raises(KeyError):
         settings.gate("NoSuchGate")
 

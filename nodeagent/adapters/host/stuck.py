@@ -4,22 +4,18 @@ A call on a file system known to be local is made in a thread. Any other is made
 its own with a deadline, which is killed, or left behind where the kernel does not let it die.
 """
 
-import asyncio
 import json
 import os
 import shutil
-import signal
 import stat
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from nodeagent.adapters.host import stuck_worker
+from nodeagent.adapters.host.disposable import PROGRAMS, Disposable, Order, TooLate
 from nodeagent.adapters.host.mounts import Kernel, parse_mountinfo, read_mountinfo
 from nodeagent.adapters.host.oserror import explain, translated
 from nodeagent.adapters.host.trees import remove_tree
@@ -33,26 +29,13 @@ _SLOW = frozenset(
 )
 _MNT_FORCE_DETACH = 1 | 2
 _UMOUNT_NOFOLLOW = 8
-PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _PACKAGES = {"nfs": "nfs-common (Debian) or nfs-utils"}
-_NOWHERE = asyncio.subprocess.DEVNULL
 _LINKS = 40  # as the kernel: more in one path mean a loop
-_LAST_WAIT = 1.0  # seconds for a killed process to go
 _TURN = 0.2  # seconds a deletion may hold a thread
 
 
 class _Slow(Exception):
     """The path is on a file system that may hang."""
-
-
-class _Order(msgspec.Struct, frozen=True):
-    call: str  # a function of the worker
-    path: str
-    more: tuple[int, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return json.dumps([self.call, [self.path, *self.more]])
 
 
 class CarefulFiles:
@@ -77,19 +60,19 @@ class CarefulFiles:
         self._deadline = deadline
         self._programs = programs
         self._mountinfo = mountinfo
-        self._hanging: dict[_Order, tuple[asyncio.subprocess.Process, float]] = {}
+        self._processes = Disposable(programs)
 
     async def kind(self, path: str) -> str:
         """Directory, File, Socket, CharDevice, BlockDevice or Other; "" where nothing is.
 
         Links are followed.
         """
-        answer = await self._either(_Order("kind", path), lambda: stuck_worker.kind(path))
+        answer = await self._either(Order("kind", path), lambda: stuck_worker.kind(path))
         return str(answer)
 
     async def space(self, path: str) -> FileSystem:
         """How full the file system at `path` is."""
-        told: Any = await self._either(_Order("space", path), lambda: stuck_worker.space(path))
+        told: Any = await self._either(Order("space", path), lambda: stuck_worker.space(path))
         capacity, available, free, inodes, inodes_free = told
         return FileSystem(
             at=time.time(),
@@ -103,25 +86,24 @@ class CarefulFiles:
     async def make_folder(self, path: str, mode: int) -> None:
         """`path` is a folder afterwards, parents are made too."""
         await self._either(
-            _Order("make_folder", path, (mode,)), lambda: stuck_worker.make_folder(path, mode)
+            Order("make_folder", path, (mode,)), lambda: stuck_worker.make_folder(path, mode)
         )
 
     async def make_file(self, path: str, mode: int) -> None:
         """There is a file at `path` afterwards; its parent has to exist."""
         await self._either(
-            _Order("make_file", path, (mode,)), lambda: stuck_worker.make_file(path, mode)
+            Order("make_file", path, (mode,)), lambda: stuck_worker.make_file(path, mode)
         )
 
     async def mount(self, fstype: str, source: str, path: str, options: tuple[str, ...]) -> None:
         """`source` is mounted at `path` by mount(8). HostError has its words, or says that the
         server did not answer; what the call then still does ends with its processes.
         """
-        order = _Order("mount", path)
+        order = Order("mount", path)
         chosen = ("-o", ",".join(options)) if options else ()
-        process, output = await self._answer(
-            order, ("mount", "-t", fstype, *chosen, "--", source, path)
-        )
-        if process.returncode == 0:
+        words = ("mount", "-t", fstype, *chosen, "--", source, path)
+        code, output = await self._answer(order, words, errors=True)
+        if code == 0:
             return
         detail = " ".join(output.decode(errors="replace").split())
         helper = f"mount.{fstype}"
@@ -136,9 +118,9 @@ class CarefulFiles:
             await self._threads.run(self._kernel.unmount, path)
             return
         try:
-            await self._in_process(_Order("unmount", path, (_UMOUNT_NOFOLLOW,)))
+            await self._in_process(Order("unmount", path, (_UMOUNT_NOFOLLOW,)))
         except HostError:
-            await self._in_process(_Order("unmount", path, (_UMOUNT_NOFOLLOW | _MNT_FORCE_DETACH,)))
+            await self._in_process(Order("unmount", path, (_UMOUNT_NOFOLLOW | _MNT_FORCE_DETACH,)))
 
     async def remove_tree(self, path: str, *, files: bool = True) -> None:
         """`path` is gone with all below, mounts excepted: HostError names one. For local paths."""
@@ -149,7 +131,7 @@ class CarefulFiles:
         while not await self._threads.run(turn):
             pass
 
-    async def _either(self, order: _Order, call: Callable[[], object]) -> object:
+    async def _either(self, order: Order, call: Callable[[], object]) -> object:
         def quickly() -> object:
             if self._is_slow(order.path):
                 raise _Slow
@@ -165,71 +147,27 @@ class CarefulFiles:
         with translated("read mounts for", path):
             return leads_to(path, slow_points(read_mountinfo(self._mountinfo)))
 
-    async def _in_process(self, order: _Order) -> object:
+    async def _in_process(self, order: Order) -> object:
         words = (sys.executable, "-ISE", stuck_worker.__file__, order.text)
         _, output = await self._answer(order, words)
         return _read(order, output)
 
     async def _answer(
-        self, order: _Order, words: tuple[str, ...]
-    ) -> tuple[asyncio.subprocess.Process, bytes]:
-        """Run a program in a session of its own; what it prints, by the deadline."""
-        self._refuse_if_hanging(order)
-        with translated(order.call, order.path):
-            process = await asyncio.create_subprocess_exec(
-                *words,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT if order.call == "mount" else _NOWHERE,
-                env={"PATH": self._programs, "LC_ALL": "C"},
-                start_new_session=True,
-            )
+        self, order: Order, words: tuple[str, ...], *, errors: bool = False
+    ) -> tuple[int, bytes]:
+        """Exit code and output of a program, by the deadline."""
         try:
-            async with asyncio.timeout(self._deadline):
-                output, _ = await process.communicate()
-        except TimeoutError as error:
-            await self._end(order, process)
+            return await self._processes.run(order, words, deadline=self._deadline, errors=errors)
+        except TooLate as error:
             raise HostError(
                 op=order.call,
                 target=order.path,
                 detail=f"the file system did not answer within {self._deadline:g} s:"
                 " check its server, or unmount it with umount -f -l",
             ) from error
-        finally:
-            if process.returncode is None:
-                _kill(process)
-        return process, output
-
-    async def _end(self, order: _Order, process: asyncio.subprocess.Process) -> None:
-        """Kill it; remember it where the kernel keeps it waiting all the same."""
-        _kill(process)
-        try:
-            async with asyncio.timeout(min(_LAST_WAIT, self._deadline)):
-                await process.communicate()
-        except TimeoutError:
-            self._hanging[order] = (process, time.monotonic())
-
-    def _refuse_if_hanging(self, order: _Order) -> None:
-        for old, (process, _) in list(self._hanging.items()):
-            if process.returncode is not None:
-                del self._hanging[old]
-        if order in self._hanging:
-            seconds = time.monotonic() - self._hanging[order][1]
-            raise HostError(
-                op=order.call,
-                target=order.path,
-                detail=f"the file system has not answered for {seconds:.0f} s, and the process"
-                f" {self._hanging[order][0].pid} that asked cannot be killed",
-            )
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """The process and what it has started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _read(order: _Order, output: bytes) -> object:
+def _read(order: Order, output: bytes) -> object:
     try:
         answer: dict[str, Any] = json.loads(output)
     except ValueError as error:

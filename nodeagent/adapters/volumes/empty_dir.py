@@ -97,7 +97,7 @@ class EmptyDir:
             if not mounted:
                 _make_open_folder(place.path)
                 self._mount(place.path, fstype, options)
-            self._give_to_group(pod, place.path)
+            give_to_group(pod, place.path)
             Path(marker).mkdir(mode=0o750, parents=True, exist_ok=True)
         except OSError as error:
             raise MountFailed(
@@ -110,11 +110,13 @@ class EmptyDir:
         elif fstype:
             self._kernel.mount(fstype, path, fstype, options=options)
 
-    def _give_to_group(self, pod: DesiredPod, path: str) -> None:
-        context = pod.spec.securityContext
-        if context is not None and context.fsGroup is not None:
-            policy = context.fsGroupChangePolicy
-            apply_group(path, context.fsGroup, on_mismatch_only=policy == "OnRootMismatch")
+
+def give_to_group(pod: DesiredPod, path: str) -> None:
+    """The pod's fsGroup, if it has one, owns all there is at `path`. OSError."""
+    context = pod.spec.securityContext
+    if context is not None and context.fsGroup is not None:
+        policy = context.fsGroupChangePolicy
+        apply_group(path, context.fsGroup, on_mismatch_only=policy == "OnRootMismatch")
 
 
 def mount_memory(kernel: Kernel, path: str, options: str) -> None:

@@ -13,7 +13,8 @@ from nodeagent.model.desired import DesiredPod
 from nodeagent.model.usage import FileSystem
 from nodeagent.model.volume_stats import VolumeStats
 
-_WRITTEN = ("secret", "configMap", "downwardAPI", "projected")
+_IN_MEMORY = ("secret", "downwardAPI", "projected")
+_OURS = ("emptyDir", "configMap", "gitRepo", *_IN_MEMORY)
 
 
 class Meter:
@@ -35,7 +36,7 @@ class Meter:
                 yield VolumeStats(name=volume.name, claim=key, space=space)
                 continue
             place = place_of(self._root, pod.uid, plugin.name, volume.name)
-            if volume.emptyDir is not None or any(getattr(volume, one) for one in _WRITTEN):
+            if any(getattr(volume, one) is not None for one in _OURS):
                 yield VolumeStats(
                     name=volume.name,
                     folder=place.path,
@@ -69,4 +70,4 @@ class Meter:
 def _is_in_memory(volume: v1.Volume) -> bool:
     if volume.emptyDir is not None:
         return bool(volume.emptyDir.medium)
-    return volume.configMap is None
+    return any(getattr(volume, one) is not None for one in _IN_MEMORY)

@@ -30,7 +30,6 @@ _SET_UP = "MountVolume.SetUp failed for"
 _TEAR_DOWN = "UnmountVolume.TearDown failed for"
 _GONE = "was removed from Kubernetes; use a CSI driver"
 _ADVICE = {
-    "gitRepo": "is not run on nodes; clone in an init container into an emptyDir instead",
     "cephfs": _GONE,
     "rbd": _GONE,
     "glusterfs": _GONE,

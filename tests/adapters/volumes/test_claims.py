@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from lightkube.models import core_v1 as v1
 
+from nodeagent.adapters.host.disposable import PROGRAMS
 from nodeagent.adapters.host.mounts import mounts_below
-from nodeagent.adapters.host.stuck import PROGRAMS, CarefulFiles
+from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.volumes.base import place_of
 from nodeagent.adapters.volumes.nfs import NfsVolume
 from nodeagent.aio.threads import Threads

@@ -285,7 +285,7 @@ async def test_an_image_is_left_to_the_runtime_or_refused_for_its_version(world:
 @pytest.mark.parametrize(
     ("volume", "words"),
     [
-        (v1.Volume(name="v", gitRepo=v1.GitRepoVolumeSource(repository="x")), "init container"),
+        (v1.Volume(name="v", gitRepo=v1.GitRepoVolumeSource(repository="x")), "http://, https://"),
         (v1.Volume(name="v", ephemeral=v1.EphemeralVolumeSource()), "needs an API server"),
         (v1.Volume(name="v", cephfs=v1.CephFSVolumeSource(monitors=[])), "use a CSI driver"),
     ],

@@ -9,8 +9,10 @@ import pytest
 from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
+from nodeagent.adapters.host.disposable import PROGRAMS
+from nodeagent.adapters.host.git import GitClones
 from nodeagent.adapters.host.mounts import Kernel, mounts_below
-from nodeagent.adapters.host.stuck import PROGRAMS, CarefulFiles
+from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.volumes.claim import ClaimVolume
 from nodeagent.adapters.volumes.config_map import ConfigMapVolume
 from nodeagent.adapters.volumes.csi.drivers import Drivers
@@ -18,6 +20,7 @@ from nodeagent.adapters.volumes.csi.local import LocalFacts
 from nodeagent.adapters.volumes.csi.volume import CsiVolume
 from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
+from nodeagent.adapters.volumes.git_repo import GitRepoVolume
 from nodeagent.adapters.volumes.host_path import HostPath
 from nodeagent.adapters.volumes.image import ImageVolume
 from nodeagent.adapters.volumes.local import LocalVolume
@@ -73,7 +76,9 @@ class Mortal(Kernel):
 
 
 class World:
-    def __init__(self, top: Path, threads: Threads, *, joined: bool = False) -> None:
+    def __init__(
+        self, top: Path, threads: Threads, *, joined: bool = False, clones: bool = True
+    ) -> None:
         self.top, self.threads = top, threads
         self.kernel = Mortal()
         self.node_memory = 512 * MIB
@@ -97,12 +102,11 @@ class World:
             threads=threads,
             node=lambda: "n1",
         )
+        empty_dir = EmptyDir(self.kernel, self.files, threads, node_memory=lambda: self.node_memory)
         self.volumes = VolumeRegistry(
             f"{top}/root",
             [
-                EmptyDir(
-                    self.kernel, self.files, threads, node_memory=lambda: self.node_memory
-                ),
+                empty_dir,
                 host_path,
                 ConfigMapVolume(self.data, written),
                 SecretVolume(self.data, written),
@@ -121,6 +125,7 @@ class World:
                 nfs,
                 local,
                 self.csi,
+                GitRepoVolume(empty_dir, GitClones(), self.files, threads, enabled=clones),
             ],
             kernel=self.kernel,
             files=self.files,
