@@ -263,7 +263,8 @@ KUBELET_CONFIGURATION: Final = Support(
         "cgroupDriver": "the runtime's own answer wins",
         "enforceNodeAllocatable": "`pods` or not; the words for other cgroups do nothing",
         "evictionHard": "containerfs.* follow the file system that containers are on",
-        "featureGates": "PreventStaticPodAPIReferences, GitRepoVolumeDriver, the node's port, what a node declares",
+        "featureGates": "PreventStaticPodAPIReferences, GitRepoVolumeDriver, the node's port,"
+        " what a node declares",
         "logging": "format and verbosity",
         "port": "standalone only where asked for; so are the other ports",
         "syncFrequency": "only /healthz asks for it: a turn may take twice as long",

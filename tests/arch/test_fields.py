@@ -113,16 +113,17 @@ FOREIGN = {
 def test_a_kind_of_volume_is_refused_where_the_table_says_so(kind: str) -> None:
     (note,) = (f.type for f in msgspec.structs.fields(v1.Volume) if f.name == kind)
     source_type = note.__args__[0]
-    needed = {f.name: "x" for f in msgspec.structs.fields(source_type) if f.required}
+    needed = {f.name: "http://x" for f in msgspec.structs.fields(source_type) if f.required}
     volume = v1.Volume(name="data", **{kind: source_type(**needed)})
     web = a_container(volumeMounts=[v1.VolumeMount(name="data", mountPath="/data")])
     facts = NodeFacts(
         name="n1", runtime_name="containerd", runtime_version="2.2.0", allocatable={"memory": 1}
     )
+    gates = KubeletConfiguration(feature_gates={"GitRepoVolumeDriver": True})
     threads = Threads()
     try:
         storage = Storage(
-            Settings(node=NodeIdentity(name="n1")),
+            Settings(node=NodeIdentity(name="n1"), kubelet=gates),
             threads,
             FakeData(),
             watcher=Inotify(),

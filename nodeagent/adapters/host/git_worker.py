@@ -23,6 +23,7 @@ _RDONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
 _REMOUNT, _BIND, _MOVE, _REC, _PRIVATE = 32, 4096, 8192, 16384, 1 << 18
 _DIE_WITH_PARENT, _NO_NEW_PRIVS = 1, 38
 _KEPT = 8192  # bytes of what git says last
+_INSIDE = "inside"
 FOLDER = "{folder}"
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -44,23 +45,18 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 def main() -> None:
     """Answer {"ok": null}, {"failed": what, "output": text} or {"errno": number, "text": words}."""
     order = json.loads(sys.argv[1])
+    if sys.argv[2:] == [_INSIDE]:
+        _answer(_inside(order))
+        return
     os.umask(0o022)
     try:
         _die_with(order["parent"])
         with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
             file.write("1000")
         _check(_libc.unshare(_NEW_NAMESPACES), "unshare")
-        child = os.fork()
+        subprocess.run([sys.executable, "-ISE", __file__, sys.argv[1], _INSIDE], check=False)
     except OSError as error:
         _answer(_failure(error))
-        return
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        _answer(_inside(order))
-    finally:
-        os._exit(0)
 
 
 def _inside(order: dict[str, Any]) -> dict[str, object]:

@@ -22,6 +22,7 @@ from tests.fakes.git_server import GitServer, git_server, needs_git
 
 pytestmark = needs_git
 MIB = 1 << 20
+SLEEP = f"sleep 1000.{os.getpid()}"  # nobody else's
 BARE = {"HEAD": "ref: refs/heads/main\n", "objects/x": "", "refs/x": ""}
 
 
@@ -188,20 +189,20 @@ def test_a_program_in_the_sandbox_has_no_rights_and_sees_little(folder: Path) ->
         chown 0:0 /work/x 2>/dev/null || echo not given away
         mount -t tmpfs x /work 2>/dev/null || echo not mounted
         cat /etc/hosts >/dev/null && echo hosts
-        setsid sleep 1000 &
+        setsid SLEEP &
     """
-    answer = _in_sandbox(folder, script)
+    answer = _in_sandbox(folder, script.replace("SLEEP", SLEEP))
     assert answer["output"].split("\n") == [
         *("65534", "65534", "0022"),
         " ".join(sorted(_top())) + " ",
         "no_new_privs: 1",
         *("not run", "not given away", "not mounted", "hosts", ""),
     ]
-    assert not _running("sleep 1000")
+    assert not _running(SLEEP)
 
 
 def test_a_sandbox_ends_with_the_agent(folder: Path) -> None:
-    order = _order(folder, "sleep 1001")
+    order = _order(folder, SLEEP)
     program = (
         "import json, os, subprocess, sys\n"
         "order = json.loads(sys.argv[1])\n"
@@ -215,12 +216,12 @@ def test_a_sandbox_ends_with_the_agent(folder: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as agent:
-        while not _running("sleep 1001"):
+        while not _running(SLEEP):
             assert agent.poll() is None
         agent.kill()
         assert agent.stdout is not None
         assert agent.stdout.read() == b"", "nobody holds the other end any more"
-    assert not _running("sleep 1001")
+    assert not _running(SLEEP)
 
 
 def _fresh(folder: Path) -> Path:
