@@ -140,7 +140,7 @@ class Assembly:
         facts, clock = (lambda: self.keeper.facts), self.clock
         member = self.cluster.membership(self.keeper, clock) if self.cluster else None
         self.storage = Storage(
-            settings, threads, self.data, watcher=self._watcher, node=facts, member=member
+            settings, threads, self.data, self.journal, self._watcher, node=facts, member=member
         )
         self.metering = Metering(
             settings,

@@ -112,10 +112,32 @@ class ImageInspectFailed(ImageError):
     default_reason = "ImageInspectError"
 
 
+class VolumeStep(enum.Enum):
+    """What failed, as a kubelet begins its event: for a file system, and for a block device."""
+
+    CLAIM = ("", "")  # found before anything was begun
+    AFFINITY = ("MountVolume.NodeAffinity check failed", "MapVolume.NodeAffinity check failed")
+    OPTIONS = ("MountVolume.MountOptionSupport check failed", "")
+    ATTACH = ("MountVolume.WaitForAttach failed", "MapVolume.WaitForAttach failed")
+    STAGE = ("MountVolume.MountDevice failed", "MapVolume.SetUpDevice failed")
+    SET_UP = ("MountVolume.SetUp failed", "MapVolume.MapPodDevice failed")
+    EXPAND = (
+        "MountVolume.Setup failed while expanding volume",
+        "MapVolume.MarkVolumeAsMounted failed while expanding volume",
+    )
+    EXPAND_IN_USE = ("NodeExpandVolume.NodeExpandVolume failed",) * 2
+
+
 class VolumeError(AgentError):
-    """A volume cannot be set up or torn down."""
+    """A volume cannot be set up or torn down.
+
+    Whoever knows fills in `step`, the PersistentVolume (`volume`) and whether it is for devices.
+    """
 
     default_reason = "FailedMount"
+    step: VolumeStep | None = None
+    volume = ""
+    block = False
 
 
 class MountFailed(VolumeError):
@@ -125,14 +147,29 @@ class MountFailed(VolumeError):
 class DriverFailed(MountFailed):
     """A CSI driver failed a call, or there is no such driver.
 
-    `final` says that it is surely not at work on it any more, and has done nothing.
+    `final` says that it is surely not at work on it any more, and has done nothing; `code` is the
+    name of the gRPC status, "" where no call failed.
     """
 
     def __init__(
-        self, *, op: str, target: str, detail: str, reason: str = "", final: bool = False
+        self,
+        *,
+        op: str,
+        target: str,
+        detail: str,
+        reason: str = "",
+        final: bool = False,
+        code: str = "",
     ) -> None:
         super().__init__(op=op, target=target, detail=detail, reason=reason)
-        self.final = final
+        self.final, self.code = final, code
+
+
+class AttachLimitReached(MountFailed):
+    """The node cannot have this volume beside those that it has, and will not soon."""
+
+    retry = Retry.NEVER
+    default_reason = "VolumeAttachmentLimitExceeded"
 
 
 class SourceMissing(VolumeError):

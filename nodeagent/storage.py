@@ -10,7 +10,7 @@ from nodeagent.adapters.host.git import GitClones
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.plugins.sockets import PluginSockets
-from nodeagent.adapters.volumes.base import Plugin
+from nodeagent.adapters.volumes.base import Plugin, Tell
 from nodeagent.adapters.volumes.claim import ClaimVolume
 from nodeagent.adapters.volumes.config_map import ConfigMapVolume
 from nodeagent.adapters.volumes.csi.base import CsiFacts
@@ -34,12 +34,16 @@ from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
 from nodeagent.engine.api_ports import Api
+from nodeagent.engine.claim_growth import ClaimGrowth
 from nodeagent.engine.csi_cluster import CsiCluster
 from nodeagent.engine.csi_node import CsiNode
-from nodeagent.engine.ports import Clock, DataSource
+from nodeagent.engine.ports import Clock, DataSource, Recorder
 from nodeagent.engine.tokens import Tokens
 from nodeagent.engine.trust_bundles import TrustBundles
-from nodeagent.model.data import CsiDriver
+from nodeagent.engine.volume_events import tell_of_volume
+from nodeagent.model.data import Claim, CsiDriver
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import VolumeEvent
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import NodeFacts
 from nodeagent.settings import Settings
@@ -79,14 +83,21 @@ class Storage:
         settings: Settings,
         threads: Threads,
         data: Objects,
-        *,
+        recorder: Recorder,
         watcher: Inotify,
+        *,
         node: Callable[[], NodeFacts],
         member: Membership | None = None,
     ) -> None:
         root, kernel = str(settings.paths.root), Kernel()
-        joined = Joined(settings, member) if member is not None else None
-        cluster: Cluster = joined.csi if joined is not None else LocalFacts(data.csi_driver)
+
+        def tell(pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
+            tell_of_volume(recorder, pod, event, claim)
+
+        joined = Joined(settings, member, recorder) if member is not None else None
+        cluster: Cluster = (
+            joined.csi if joined is not None else LocalFacts(data.csi_driver, tell=tell)
+        )
         drivers = Drivers(cluster)
         self._joined = joined
         self._sockets = PluginSockets(
@@ -110,6 +121,7 @@ class Storage:
             data=data,
             node=node,
             csi=self.csi,
+            tell=tell,
             parts=joined.parts() if joined is not None else {},
         )
 
@@ -131,7 +143,7 @@ class Storage:
 class Joined:
     """What only a member of a cluster has: tokens, trust bundles, facts about CSI."""
 
-    def __init__(self, settings: Settings, member: Membership) -> None:
+    def __init__(self, settings: Settings, member: Membership, recorder: Recorder) -> None:
         api, name = member.api, settings.node.name
         self.tokens = Tokens(api, member.clock)
         trusts = settings.gate("ClusterTrustBundleProjection")
@@ -143,6 +155,8 @@ class Joined:
             tokens=self.tokens,
             csi_node=self._csi_node,
             node=member.node,
+            growth=ClaimGrowth(api, member.clock),
+            recorder=recorder,
         )
 
     def parts(self) -> dict[str, Part]:
@@ -167,6 +181,7 @@ def volume_registry(
     data: DataSource,
     node: Callable[[], NodeFacts],
     csi: CsiVolume,
+    tell: Tell,
     parts: Mapping[str, Part],
 ) -> VolumeRegistry:
     """Every kind of volume there is, in the order in which they are asked."""
@@ -178,8 +193,8 @@ def volume_registry(
 
     written = Written(kernel, careful, threads, node_memory=node_memory)
     host_path, nfs = HostPath(careful), NfsVolume(kernel, careful, threads)
-    local = LocalVolume(kernel, careful, threads)
-    empty_dir = EmptyDir(kernel, careful, threads, node_memory=node_memory)
+    local = LocalVolume(kernel, careful, threads, tell=tell)
+    empty_dir = EmptyDir(kernel, careful, threads, node_memory=node_memory, tell=tell)
     git_repo = GitRepoVolume(
         empty_dir,
         GitClones(),

@@ -109,6 +109,15 @@ ENTRIES: Final = (
         "Take the field out of the pod (the message names it), or run it on another node.",
     ),
     Entry(
+        "NA2010",
+        "The node has no room for another volume of this driver",
+        ("VolumeAttachmentLimitExceeded",),
+        "Attaching the volume failed for two minutes, because the node has as many volumes of "
+        "the CSI driver as it can have. The scheduler knew of a higher limit.",
+        "Its controller makes the pod anew, on a node with room: the driver's limit in the CSINode "
+        "object is right again. A pod without a controller has to be made again.",
+    ),
+    Entry(
         "NA3001",
         "An image cannot be pulled",
         ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"),
@@ -225,6 +234,22 @@ ENTRIES: Final = (
         ("FailedSync", "FailedPodSandBoxStatus", "ContainerStatusUnknown"),
         "The runtime did not answer for this pod, or forgot one of its containers.",
         "It is looked at again by itself. If it stays: nodeagent doctor.",
+    ),
+    Entry(
+        "NA4011",
+        "A volume cannot grow",
+        ("VolumeResizeFailed", "FileSystemResizeFailed"),
+        "The PersistentVolume is larger than its file system, and the CSI driver could not make "
+        "that as large, or the pod has the volume for reading only.",
+        "The message has the driver's words. It is tried again by itself, but not where the driver "
+        "says that it is hopeless: then ask for another size.",
+    ),
+    Entry(
+        "NA4012",
+        "Giving a volume to the pod's group takes long",
+        ("VolumePermissionChangeInProgress",),
+        "Every file of the volume is given to fsGroup before the pod starts, and there are many.",
+        "Set fsGroupChangePolicy: OnRootMismatch, so that it is done only once.",
     ),
     Entry(
         "NA5001",

@@ -1,12 +1,13 @@
 """Whether a pod may use a claim's volume here, and how; decisions without I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import each_container
 from nodeagent.core.fit import matches_terms
+from nodeagent.errors import VolumeStep
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.node import NodeFacts
@@ -43,24 +44,26 @@ def refuses_claim(pod: DesiredPod, volume: v1.Volume, claim: Claim) -> str:
     return ""
 
 
-def refuses_volume(
-    pod: DesiredPod, name: str, claim: Claim, volume: PersistentVolume, node: NodeFacts
-) -> str:
-    """Why the volume cannot be the pod's volume `name`, "" if it can."""
+def refuses_volume(pod: DesiredPod, name: str, claim: Claim, volume: PersistentVolume) -> str:
+    """Why the claim's volume cannot be the pod's volume `name`, "" if it can."""
     spec = volume.spec
     reserved = spec.claimRef.uid if spec.claimRef is not None else None
     if reserved and claim.uid and reserved != claim.uid:
         return f'PersistentVolume "{volume.name}" is bound to another claim of that name'
-    if why := _wrong_mode(pod, name, block=spec.volumeMode == "Block"):
-        return why
+    return _wrong_mode(pod, name, block=spec.volumeMode == "Block")
+
+
+def unfit(volume: PersistentVolume, node: NodeFacts) -> Iterator[tuple[VolumeStep, str]]:
+    """Why the volume cannot be mounted on this node, with the step that finds it."""
+    spec = volume.spec
+    required = spec.nodeAffinity.required if spec.nodeAffinity else None
+    if required is not None and not matches_terms(required, node):
+        yield VolumeStep.AFFINITY, f'PersistentVolume "{volume.name}" is not for this node'
     options = spec.mountOptions or ()
     if options and not (spec.nfs or spec.csi or spec.local):
         text = ", ".join(options)
-        return f"mount options ({text}) are for nfs, local and CSI: {volume.name} has them"
-    required = spec.nodeAffinity.required if spec.nodeAffinity else None
-    if required is not None and not matches_terms(required, node):
-        return f'PersistentVolume "{volume.name}" is not for this node (nodeAffinity)'
-    return ""
+        why = f"mount options ({text}) are for nfs, local and CSI: {volume.name} has them"
+        yield VolumeStep.OPTIONS, why
 
 
 def is_for_one_pod(volume: PersistentVolume) -> bool:

@@ -37,6 +37,7 @@ def driver_rules(spec: storage_v1.CSIDriverSpec | None) -> CsiDriverRules:
             for one in spec.tokenRequests or ()
         ),
         tokens_in_secrets=bool(spec.serviceAccountTokenInSecrets),
+        limit_period=spec.nodeAllocatableUpdatePeriodSeconds or 0,
     )
 
 

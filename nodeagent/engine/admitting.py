@@ -5,9 +5,10 @@ import structlog
 
 from nodeagent.core.resize import with_first_grant
 from nodeagent.core.subject import subject_of
+from nodeagent.engine.ports import Recorder
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.model.events import EventType
-from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory import PodMemory, Rejected
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
@@ -35,12 +36,14 @@ class Admitting:
         if refused is None:
             user = self._tools.neighbours.id_range(memory)
             return msgspec.structs.replace(with_first_grant(memory), user=user)
-        subject = subject_of(memory.pod)
-        self._tools.recorder.event(subject, EventType.WARNING, refused.reason, refused.message)
-        log.warning(
-            "pod refused", pod=memory.pod.key, reason=refused.reason, message=refused.message
-        )
-        return msgspec.structs.replace(memory, rejected=refused)
+        return rejected(memory, refused, self._tools.recorder)
+
+
+def rejected(memory: PodMemory, refused: Rejected, recorder: Recorder) -> PodMemory:
+    """The memory of a pod that is refused for good, and the event that says so."""
+    recorder.event(subject_of(memory.pod), EventType.WARNING, refused.reason, refused.message)
+    log.warning("pod refused", pod=memory.pod.key, reason=refused.reason, message=refused.message)
+    return msgspec.structs.replace(memory, rejected=refused)
 
 
 def _asks(memory: PodMemory, seen: ObservedPod) -> bool:

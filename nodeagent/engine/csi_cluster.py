@@ -4,27 +4,33 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import msgspec
 import structlog
 from lightkube.models import core_v1 as v1
 from lightkube.models import storage_v1
 
 from nodeagent.core.csi import MISSING, attachment_name, driver_rules
 from nodeagent.engine.api_ports import Api
+from nodeagent.engine.claim_growth import ClaimGrowth
+from nodeagent.engine.csi_limits import CsiLimits
 from nodeagent.engine.csi_node import CsiNode
+from nodeagent.engine.ports import Recorder
 from nodeagent.engine.tokens import Tokens
-from nodeagent.errors import ApiError, MountFailed
-from nodeagent.model.api import CLAIMS, CSI_DRIVERS, VOLUME_ATTACHMENTS, Patch, Purpose
-from nodeagent.model.csi import CsiDriverRules, CsiNodeInfo
+from nodeagent.engine.volume_events import tell_of_volume
+from nodeagent.errors import ApiError, AttachLimitReached, MountFailed
+from nodeagent.model.api import CSI_DRIVERS, VOLUME_ATTACHMENTS, Purpose
+from nodeagent.model.csi import AskDriver, CsiDriverRules, CsiNodeInfo
 from nodeagent.model.data import Claim
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import VolumeEvent
 from nodeagent.model.tokens import Token, TokenWish
 
 log = structlog.get_logger()
 
 SYNC_LIMIT: Final = 3.0  # seconds that a volume waits for the first answer about drivers
 ATTACH_LIMIT: Final = 5.0  # and for an attachment, before its pod is looked at again
+REFUSED_AFTER: Final = 123.0  # seconds that a full node keeps a pod waiting, as a kubelet does
 _LOOK, _AGAIN = 0.5, 30.0
-_RESIZED: Final = ("Resizing", "FileSystemResizePending")
+_EXHAUSTED: Final = 8  # gRPC's RESOURCE_EXHAUSTED, in the error of an attachment
 
 
 class CsiCluster:
@@ -42,19 +48,29 @@ class CsiCluster:
         tokens: Tokens,
         csi_node: CsiNode,
         node: Callable[[], v1.Node | None],
+        growth: ClaimGrowth,
+        recorder: Recorder,
     ) -> None:
         self._api, self._name, self._tokens, self._csi_node = api, name, tokens, csi_node
-        self._node = node
+        self._node, self._growth, self._recorder = node, growth, recorder
+        self._limits = CsiLimits(self._limit_periods, csi_node.refresh)
+        self._refused: dict[str, float] = {}  # since when, by the VolumeAttachment's name
         self._drivers: Mapping[str, storage_v1.CSIDriver] = {}
         self._answered = asyncio.Event()
 
     async def run(self) -> None:
-        """Follow the drivers' objects, for ever."""
+        """Follow the drivers' objects, and ask drivers for their limits, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._limits.run(), name="limits of CSI drivers")
+            group.create_task(self._follow(), name="CSIDriver objects")
+
+    async def _follow(self) -> None:
         while True:
             try:
                 async for objects in self._api.watch(CSI_DRIVERS, purpose=Purpose.DATA):
                     self._drivers = objects.items
                     self._answered.set()
+                    self._limits.look()
             except ApiError as error:
                 log.warning("CSIDriver objects cannot be watched", error=str(error))
             await asyncio.sleep(_AGAIN)
@@ -71,17 +87,21 @@ class CsiCluster:
         return MISSING if found is None else driver_rules(found.spec)
 
     async def attached(self, driver: str, handle: str, unique_name: str) -> Mapping[str, str]:
-        """Metadata of the VolumeAttachment, once it is attached. MountFailed until then."""
+        """Metadata of the VolumeAttachment, once it is attached. MountFailed until then, and
+        AttachLimitReached once it is known that the node cannot have it.
+        """
         await self._until_reported(unique_name)
         name = attachment_name(handle, driver, self._name)
         deadline = asyncio.get_running_loop().time() + ATTACH_LIMIT
         while True:
             status = await self._attachment(name)
             if status is not None and status.attached:
+                self._refused.pop(name, None)
                 return status.attachmentMetadata or {}
             error = status.attachError if status is not None else None
             if error is not None:
-                detail = f"attaching it failed: {error.message or 'no reason is told'}"
+                await self._check_limit(driver, name, error)
+                detail = error.message or "attaching it failed, and no reason is told"
                 raise MountFailed(op="attach", target=handle, detail=detail)
             if asyncio.get_running_loop().time() >= deadline:
                 raise MountFailed(
@@ -91,39 +111,53 @@ class CsiCluster:
                 )
             await asyncio.sleep(_LOOK)
 
+    async def _check_limit(self, driver: str, name: str, error: storage_v1.VolumeError) -> None:
+        """Volumes that are just leaving may make room, so that it takes a while to be sure."""
+        if error.errorCode != _EXHAUSTED or not (await self.rules(driver)).limit_period:
+            self._refused.pop(name, None)
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._refused.setdefault(name, now) < REFUSED_AFTER:
+            return
+        del self._refused[name]
+        await self._limits.ask(driver)
+        detail = error.message or "the driver has no room for it"
+        raise AttachLimitReached(op="attach", target=name, detail=detail)
+
+    def _limit_periods(self) -> Mapping[str, int]:
+        found = {name: self._drivers.get(name) for name in self._csi_node.drivers}
+        periods = {name: driver_rules(one.spec).limit_period for name, one in found.items() if one}
+        return {name: period for name, period in periods.items() if period}
+
     async def token(self, wish: TokenWish) -> Token:
         """See `Tokens`."""
         return await self._tokens.token(wish)
 
-    async def expanded(self, claim: Claim, size: str) -> None:
-        """The claim's status has this size, and no growing is under way. ApiError."""
-        found = await self._api.read(CLAIMS, claim.name, claim.namespace, purpose=Purpose.DATA)
-        if found is None:
-            return
-        status = found.status or v1.PersistentVolumeClaimStatus()
-        left = [one for one in status.conditions or () if one.type not in _RESIZED]
-        fresh = {
-            "capacity": {"storage": size},
-            "allocatedResourceStatuses": {"storage": None},
-            "conditions": [msgspec.to_builtins(one) for one in left] or None,
-        }
-        await self._api.patch(
-            CLAIMS,
-            claim.name,
-            {"status": fresh},
-            claim.namespace,
-            purpose=Purpose.DATA,
-            how=Patch.MERGE,
-            subresource="status",
-        )
+    async def may_grow(self, claim: Claim) -> bool:
+        """See `ClaimGrowth.begin`."""
+        return await self._growth.begin(claim)
 
-    async def add(self, driver: str, info: CsiNodeInfo) -> None:
+    async def expanded(self, claim: Claim, size: str) -> None:
+        """See `ClaimGrowth.done`."""
+        await self._growth.done(claim, size)
+
+    async def not_expanded(self, claim: Claim, words: str, *, infeasible: bool) -> None:
+        """See `ClaimGrowth.failed`."""
+        await self._growth.failed(claim, words, infeasible=infeasible)
+
+    def tell(self, pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
+        """An event of the pod, and of the claim if one is given."""
+        tell_of_volume(self._recorder, pod, event, claim)
+
+    async def add(self, driver: str, info: CsiNodeInfo, ask: AskDriver) -> None:
         """See `CsiNode.add`."""
-        await self._csi_node.add(driver, info)
+        await self._csi_node.add(driver, info, ask)
+        self._limits.look()
 
     async def remove(self, driver: str) -> None:
         """See `CsiNode.remove`."""
         await self._csi_node.remove(driver)
+        self._limits.look()
 
     async def _attachment(self, name: str) -> storage_v1.VolumeAttachmentStatus | None:
         try:

@@ -15,7 +15,7 @@ from nodeagent.aio.bell import Bell
 from nodeagent.engine.api_ports import Api
 from nodeagent.errors import ApiConflict, ApiError, ApiNotFound, DriverFailed
 from nodeagent.model.api import CSI_NODES, NODES, Patch, Purpose
-from nodeagent.model.csi import CsiNodeInfo
+from nodeagent.model.csi import AskDriver, CsiNodeInfo
 
 log = structlog.get_logger()
 
@@ -45,10 +45,16 @@ class CsiNode:
         self._api, self._name, self._node = api, name, node
         self._on_trouble = on_trouble
         self._here: dict[str, CsiNodeInfo] = {}
+        self._ask: dict[str, AskDriver] = {}
         self._gone: set[str] = set()
         self._bell = Bell()
 
-    async def add(self, driver: str, info: CsiNodeInfo) -> None:
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """Those that are here."""
+        return tuple(sorted(self._here))
+
+    async def add(self, driver: str, info: CsiNodeInfo, ask: AskDriver) -> None:
         """The driver is here. DriverFailed where its topology is not that of the node."""
         labels = self._labels()
         for key, value in info.topology.items():
@@ -61,13 +67,26 @@ class CsiNode:
                 raise DriverFailed(
                     op="register CSI driver", target=driver, detail=detail, final=True
                 )
-        self._here[driver] = info
+        self._here[driver], self._ask[driver] = info, ask
         self._gone.discard(driver)
         self._bell.ring()
+
+    async def refresh(self, driver: str) -> None:
+        """The driver's limit is as it says now; its topology is asked for once only. DriverFailed
+        where it does not answer; nothing is done for one that is not here.
+        """
+        if (ask := self._ask.get(driver)) is None:
+            return
+        fresh = await ask()
+        known = self._here.get(driver)
+        if known is not None and known.limit != fresh.limit:
+            self._here[driver] = msgspec.structs.replace(known, limit=fresh.limit)
+            self._bell.ring()
 
     async def remove(self, driver: str) -> None:
         """The driver is gone."""
         self._here.pop(driver, None)
+        self._ask.pop(driver, None)
         self._gone.add(driver)
         self._bell.ring()
 

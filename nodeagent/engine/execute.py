@@ -14,6 +14,7 @@ from nodeagent.core.refresh import RETRY as REFRESH_RETRY
 from nodeagent.core.refresh import earliest, shown
 from nodeagent.core.resources import pod_cgroup
 from nodeagent.core.subject import subject_of
+from nodeagent.engine.admitting import rejected
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.gate import Gate
 from nodeagent.engine.observe import Observer
@@ -30,7 +31,14 @@ from nodeagent.engine.ports import (
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.resizing import carry_out
 from nodeagent.engine.stops import Stopper
-from nodeagent.errors import AgentError, CriError, CriUnavailable, Retry
+from nodeagent.errors import (
+    AgentError,
+    AttachLimitReached,
+    CriError,
+    CriUnavailable,
+    Retry,
+    VolumeError,
+)
 from nodeagent.model.actions import (
     Action,
     CreateSandbox,
@@ -49,7 +57,7 @@ from nodeagent.model.actions import (
 from nodeagent.model.events import EventType
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
 from nodeagent.model.launch import VolumePlace
-from nodeagent.model.memory import PodMemory
+from nodeagent.model.memory import PodMemory, Rejected
 from nodeagent.model.observed import ObservedPod
 
 log = structlog.get_logger()
@@ -149,8 +157,11 @@ class Executor:
         await self._make_cgroup(memory)
         try:
             self._places = await tools.volumes.set_up(pod)
+        except AttachLimitReached as error:
+            refused = Rejected(reason=error.reason, message=str(error))
+            return rejected(memory, refused, tools.recorder)
         except AgentError as error:
-            self._event(memory, "FailedMount", str(error))
+            self._event(memory, _mount_reason(error), str(error))
             raise
         due = earliest(place.again_at for place in self._places.values())
         return msgspec.structs.replace(shown(memory, due=due), prepared=True, torn_down=False)
@@ -160,7 +171,7 @@ class Executor:
         try:
             due = await self._tools.volumes.refresh(memory.pod)
         except AgentError as error:
-            self._event(memory, "FailedMount", str(error))
+            self._event(memory, _mount_reason(error), str(error))
             now = self._tools.clock.now()
             if error.retry is Retry.BACKOFF:
                 return msgspec.structs.replace(memory, refresh_at=now + REFRESH_RETRY)
@@ -347,3 +358,7 @@ class Executor:
     def _container_event(self, memory: PodMemory, name: str, reason: str, message: str) -> None:
         subject = subject_of(memory.pod, name)
         self._tools.recorder.event(subject, EventType.NORMAL, reason, message)
+
+
+def _mount_reason(error: AgentError) -> str:
+    return error.reason if isinstance(error, VolumeError) else "FailedMount"

@@ -1,5 +1,8 @@
 """What a CSI driver says of itself, and what its CSIDriver object says of it."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
 import msgspec
 
 
@@ -9,6 +12,10 @@ class CsiNodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     node_id: str
     limit: int = 0
     topology: dict[str, str] = {}
+
+
+# What a driver says of the node now; DriverFailed where it does not answer.
+AskDriver: TypeAlias = Callable[[], Awaitable[CsiNodeInfo]]
 
 
 class TokenAudience(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,3 +39,4 @@ class CsiDriverRules(msgspec.Struct, frozen=True, kw_only=True):
     modes: tuple[str, ...] = ("Persistent",)
     tokens: tuple[TokenAudience, ...] = ()
     tokens_in_secrets: bool = False
+    limit_period: int = 0  # seconds between looks at how many volumes it can have, 0 never

@@ -24,6 +24,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     field_path: str = ""  # "spec.containers{web}"
 
 
+class VolumeEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened with a volume of a pod."""
+
+    type: EventType = EventType.NORMAL
+    reason: str
+    message: str
+
+
 class SeenEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event; `count` events of the same words between `first_at` and `last_at`."""
 

@@ -17,11 +17,13 @@ NO_ERRORS = {
     "ContainerCreating",
     "ContainersNotInitialized",
     "ContainersNotReady",
+    "FileSystemResizeSuccessful",
     "NotTold",
     "PodCompleted",
     "PodFailed",
     "PodInitializing",
     "RestartingAllContainers",
+    "SuccessfulMountVolume",
     "TerminationByKubelet",
 }
 

@@ -16,7 +16,7 @@ from nodeagent.settings import NodeIdentity, Settings
 from nodeagent.settings.kubelet import KubeletConfiguration, spell
 from nodeagent.storage import Membership, Storage
 from tests.fakes.api import FakeApi
-from tests.fakes.host import FakeData
+from tests.fakes.host import FakeData, FakeRecorder
 from tests.fakes.pods import a_container, a_pod
 from tests.fakes.probes import LoopClock
 from tools import fields_page
@@ -126,7 +126,8 @@ def test_a_kind_of_volume_is_refused_where_the_table_says_so(kind: str) -> None:
             Settings(node=NodeIdentity(name="n1"), kubelet=gates),
             threads,
             FakeData(),
-            watcher=Inotify(),
+            FakeRecorder(),
+            Inotify(),
             node=lambda: facts,
             member=Membership(
                 api=FakeApi(),

@@ -185,9 +185,7 @@ def test_what_is_missing_keeps_the_container_waiting_and_it_starts_once_it_is_th
         what="an event",
     )
     told = dict(agent.events("by-volume"))["FailedMount"]
-    assert told.startswith('MountVolume.SetUp failed for volume "s" : ') or (
-        told.startswith('MountVolume.SetUp failed for volume "s": ')
-    )
+    assert told.startswith('MountVolume.SetUp failed for volume "s" : ')
     assert 'secret "late" not found' in told
     time.sleep(4)  # the waits have grown to seconds by now
     start = time.monotonic()

@@ -10,20 +10,29 @@ import pytest
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.csi import MISSING, attachment_name
+from nodeagent.engine.claim_growth import ClaimGrowth
 from nodeagent.engine.csi_cluster import CsiCluster
 from nodeagent.engine.csi_node import NODE_IDS, CsiNode
 from nodeagent.engine.tokens import Tokens
-from nodeagent.errors import DriverFailed, MountFailed
+from nodeagent.errors import AttachLimitReached, DriverFailed, MountFailed
 from nodeagent.model.api import CSI_NODES, NODES, Purpose
 from nodeagent.model.csi import CsiDriverRules, CsiNodeInfo, TokenAudience
 from nodeagent.model.data import Claim
 from tests.apiserver.kinds import kind_at
 from tests.apiserver.store import Store
 from tests.fakes.api import FakeApi
+from tests.fakes.host import FakeRecorder
 from tests.fakes.probes import LoopClock
 
 pytestmark = pytest.mark.looptime
 INFO = CsiNodeInfo(node_id="id-7", limit=24, topology={"zone": "a"})
+
+
+async def same() -> CsiNodeInfo:
+    """What the driver says stays as it was."""
+    return INFO
+
+
 VOLUME = "kubernetes.io/csi/d^h"
 
 
@@ -32,6 +41,7 @@ class Member:
         self.clock = LoopClock(1_700_000_000.0)
         self.api = FakeApi(Store(now=self.clock.now))
         self.troubles: list[str] = []
+        self.recorder = FakeRecorder()
         self.node: v1.Node | None = None
         self.csi_node = CsiNode(
             self.api, name="n1", node=lambda: self.node, on_trouble=self.troubles.append
@@ -42,6 +52,8 @@ class Member:
             tokens=Tokens(self.api, self.clock),
             csi_node=self.csi_node,
             node=lambda: self.node,
+            growth=ClaimGrowth(self.api, self.clock),
+            recorder=self.recorder,
         )
 
     async def register(self, **labels: str) -> None:
@@ -99,8 +111,8 @@ async def test_the_node_is_not_ready_before_its_csi_node_is_there() -> None:
 async def test_a_driver_is_told_to_the_cluster_and_taken_back() -> None:
     async with running(Member()) as member:
         await member.register()
-        await member.csi.add("d", INFO)
-        await member.csi.add("e", CsiNodeInfo(node_id="id-8"))
+        await member.csi.add("d", INFO, same)
+        await member.csi.add("e", CsiNodeInfo(node_id="id-8"), same)
         await asyncio.sleep(2)
         assert member.drivers() == [
             {"name": "d", "nodeID": "id-7", "topologyKeys": ["zone"], "allocatable": {"count": 24}},
@@ -120,7 +132,7 @@ async def test_a_topology_that_is_not_the_nodes_refuses_the_driver() -> None:
     member = Member()
     await member.register(zone="b")
     with pytest.raises(DriverFailed, match='reported "zone":"a" but existing label is "zone":"b"'):
-        await member.csi.add("d", INFO)
+        await member.csi.add("d", INFO, same)
 
 
 async def test_an_object_of_an_earlier_node_of_that_name_is_made_anew() -> None:
@@ -144,7 +156,7 @@ async def test_drivers_of_before_a_restart_stay_and_others_changes_too() -> None
         spec = {"drivers": [{"name": "x", "nodeID": "y"}]}
         member.put("CSINode", "n1", metadata={"ownerReferences": [owner]}, spec=spec)
         member.api.fail(409, verb="update", plural="csinodes")
-        await member.csi.add("d", INFO)
+        await member.csi.add("d", INFO, same)
         await asyncio.sleep(5)
         assert [one["name"] for one in member.drivers()] == ["d", "x"]
 
@@ -154,7 +166,7 @@ async def test_an_outage_delays_what_the_cluster_learns_and_nothing_else() -> No
         await member.register()
         await asyncio.sleep(2)
         member.api.down = True
-        await member.csi.add("d", INFO)
+        await member.csi.add("d", INFO, same)
         await asyncio.sleep(100)
         member.api.down = False
         await asyncio.sleep(40)
@@ -203,7 +215,7 @@ async def test_what_keeps_a_volume_from_being_attached_is_told() -> None:
     with pytest.raises(MountFailed, match=r"waiting for csi-[0-9a-f]{64}"):
         await member.csi.attached("d", "h", VOLUME)
     attachment(member, attachError={"message": "no such disk", "time": "2026-01-01T00:00:00Z"})
-    with pytest.raises(MountFailed, match="attaching it failed: no such disk"):
+    with pytest.raises(MountFailed, match="no such disk"):
         await member.csi.attached("d", "h", VOLUME)
 
     async def attach_later() -> None:
@@ -216,28 +228,153 @@ async def test_what_keeps_a_volume_from_being_attached_is_told() -> None:
         assert await member.csi.attached("d", "h", VOLUME) == {}
 
 
-async def test_a_claim_that_grew_says_so() -> None:
-    member = Member()
+class Shrinking:
+    """A driver that has room for fewer volumes at every look."""
+
+    def __init__(self) -> None:
+        self.limit = 10
+        self.broken = False
+
+    async def info(self) -> CsiNodeInfo:
+        if self.broken:
+            raise DriverFailed(op="NodeGetInfo", target="d", detail="gone")
+        self.limit -= 1
+        return CsiNodeInfo(node_id="id-7", limit=self.limit)
+
+
+def count(member: Member) -> int:
+    found: int = member.drivers()[0]["allocatable"]["count"]
+    return found
+
+
+async def test_a_driver_is_asked_for_its_limit_in_the_periods_of_its_object() -> None:
+    driver = Shrinking()
+    async with running(Member()) as member:
+        await member.register()
+        member.put("CSIDriver", "d", spec={"nodeAllocatableUpdatePeriodSeconds": 20})
+        await member.csi.add("d", await driver.info(), driver.info)
+        await asyncio.sleep(15)
+        assert count(member) == 9
+        await asyncio.sleep(10)
+        assert count(member) == 8
+        driver.broken = True
+        await asyncio.sleep(20)
+        driver.broken = False
+        await asyncio.sleep(20)
+        assert count(member) == 7
+        member.put("CSIDriver", "d", spec={})
+        await asyncio.sleep(100)
+        assert count(member) == 7
+        member.put("CSIDriver", "d", spec={"nodeAllocatableUpdatePeriodSeconds": 20})
+        await member.csi.remove("d")
+        await asyncio.sleep(100)
+        assert (driver.limit, member.drivers()) == (7, [])
+
+
+async def test_a_volume_that_finds_no_room_for_long_refuses_its_pod_and_the_limit_is_told() -> None:
+    driver = Shrinking()
+    full = {"message": "no slot is free", "errorCode": 8, "time": "2026-01-01T00:00:00Z"}
+    async with running(Member()) as member:
+        member.put("Node", "n1", status={"volumesInUse": [VOLUME]})
+        await member.look()
+        member.put("CSIDriver", "d", spec={"nodeAllocatableUpdatePeriodSeconds": 1000})
+        await member.csi.add("d", await driver.info(), driver.info)
+        attachment(member, attachError=full)
+        for _ in range(2):
+            with pytest.raises(MountFailed, match="no slot is free") as caught:
+                await member.csi.attached("d", "h", VOLUME)
+            assert not isinstance(caught.value, AttachLimitReached)
+            await asyncio.sleep(60)
+        await asyncio.sleep(4)
+        with pytest.raises(AttachLimitReached, match="no slot is free"):
+            await member.csi.attached("d", "h", VOLUME)
+        await asyncio.sleep(2)
+        assert count(member) == 8
+        attachment(member, attachError={**full, "errorCode": 13})
+        with pytest.raises(MountFailed):
+            await member.csi.attached("d", "h", VOLUME)
+
+
+async def test_without_a_period_no_attachment_refuses_a_pod() -> None:
+    async with running(Member()) as member:
+        member.put("Node", "n1", status={"volumesInUse": [VOLUME]})
+        await member.look()
+        full = {"message": "full", "errorCode": 8, "time": "2026-01-01T00:00:00Z"}
+        attachment(member, attachError=full)
+        for _ in range(3):
+            with pytest.raises(MountFailed) as caught:
+                await member.csi.attached("d", "h", VOLUME)
+            assert not isinstance(caught.value, AttachLimitReached)
+            await asyncio.sleep(100)
+
+
+def claim_with(member: Member, **status: Any) -> Claim:
     member.api.store.add_namespace("shop")
-    condition = {"type": "FileSystemResizePending", "status": "True"}
     member.put(
         "PersistentVolumeClaim",
         "disk",
         metadata={"namespace": "shop"},
         spec={"accessModes": ["ReadWriteOnce"]},
-        status={
-            "phase": "Bound",
-            "capacity": {"storage": "1Gi"},
-            "allocatedResourceStatuses": {"storage": "NodeResizePending"},
-            "conditions": [condition],
-        },
+        status={"phase": "Bound", "capacity": {"storage": "1Gi"}, **status},
     )
-    claim = Claim(namespace="shop", name="disk", spec=v1.PersistentVolumeClaimSpec())
-    await member.csi.expanded(claim, "2Gi")
+    return Claim(namespace="shop", name="disk", spec=v1.PersistentVolumeClaimSpec())
+
+
+def status_of(member: Member) -> dict[str, Any]:
     kind = kind_at("persistentvolumeclaims", "", "v1")
     assert kind is not None
-    found = member.api.store.find(kind, "disk", "shop")
-    assert found is not None
-    assert found["status"]["capacity"] == {"storage": "2Gi"}
-    assert "conditions" not in found["status"]
-    assert not found["status"].get("allocatedResourceStatuses")
+    found: dict[str, Any] = (member.api.store.find(kind, "disk", "shop") or {})["status"]
+    return found
+
+
+async def test_a_claim_says_that_the_node_is_at_work_and_why_it_does_not_grow() -> None:
+    member = Member()
+    pending = {"storage": "NodeResizePending"}
+    claim = claim_with(
+        member, allocatedResourceStatuses=pending, allocatedResources={"storage": "2Gi"}
+    )
+    assert await member.csi.may_grow(claim)
+    assert status_of(member)["allocatedResourceStatuses"] == {"storage": "NodeResizeInProgress"}
+    await member.csi.not_expanded(claim, "no room", infeasible=False)
+    (condition,) = status_of(member)["conditions"]
+    assert (condition["type"], condition["message"]) == (
+        "NodeResizeError", "failed to expand pvc with no room")  # fmt: skip
+    assert await member.csi.may_grow(claim)
+    await member.csi.not_expanded(claim, "too large", infeasible=True)
+    found = status_of(member)
+    assert [one["message"] for one in found["conditions"]] == [
+        "failed to expand pvc with too large"
+    ]
+    assert found["allocatedResourceStatuses"] == {"storage": "NodeResizeInfeasible"}
+    assert not await member.csi.may_grow(claim)
+
+
+async def test_a_claim_of_an_older_controller_may_always_grow() -> None:
+    member = Member()
+    claim = claim_with(member)
+    assert await member.csi.may_grow(claim)
+    await member.csi.not_expanded(claim, "no room", infeasible=True)
+    assert "conditions" not in status_of(member)
+
+
+async def test_the_controllers_part_of_growing_is_waited_for() -> None:
+    member = Member()
+    assert not await member.csi.may_grow(
+        Claim(namespace="shop", name="gone", spec=v1.PersistentVolumeClaimSpec())
+    )
+    at_work = {"storage": "ControllerResizeInProgress"}
+    assert not await member.csi.may_grow(claim_with(member, allocatedResourceStatuses=at_work))
+
+
+async def test_a_claim_that_grew_says_so() -> None:
+    member = Member()
+    claim = claim_with(
+        member,
+        allocatedResourceStatuses={"storage": "NodeResizePending"},
+        conditions=[{"type": "FileSystemResizePending", "status": "True"}],
+    )
+    await member.csi.expanded(claim, "2Gi")
+    found = status_of(member)
+    assert found["capacity"] == {"storage": "2Gi"}
+    assert "conditions" not in found
+    assert not found.get("allocatedResourceStatuses")

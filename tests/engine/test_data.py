@@ -7,7 +7,7 @@ import pytest
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.refresh import RETRY
-from nodeagent.errors import MountFailed, SourceMissing
+from nodeagent.errors import AttachLimitReached, MountFailed, SourceMissing
 from nodeagent.model.data import ConfigMap, Secret
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
@@ -190,6 +190,22 @@ async def test_a_volume_that_cannot_be_set_up_is_an_event_and_its_object_ends_th
         machine.data.put(MAP)
         await asyncio.sleep(0.2)
         assert node.is_running()
+
+
+async def test_a_volume_that_the_node_can_never_have_refuses_the_pod() -> None:
+    machine = machine_with_places()
+    machine.data.put(MAP)
+    machine.volumes.error = AttachLimitReached(
+        op="Node has reached its limit", target="pod", detail="no slot"
+    )
+    async with running(by_volume(), machine=machine) as node:
+        await asyncio.sleep(1)
+        assert node.status().phase == "Failed"
+        assert node.status().reason == "VolumeAttachmentLimitExceeded"
+        (message,) = node.recorder.messages("VolumeAttachmentLimitExceeded")
+        assert message == "Node has reached its limit pod: no slot"
+        assert "FailedMount" not in node.recorder.reasons(UID)
+        assert node.of() == []
 
 
 async def test_variables_come_from_a_file_that_an_init_container_left() -> None:

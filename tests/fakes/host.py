@@ -125,6 +125,7 @@ class FakeVolumes:
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
+        self.error: AgentError | None = None  # of every set-up
         self.stuck = False  # nothing can be unmounted
         self.refused: dict[str, str] = {}
         self.mounted: set[PodUid] = set()
@@ -138,6 +139,8 @@ class FakeVolumes:
         return self.refused.get(pod.name, "")
 
     async def set_up(self, pod: DesiredPod) -> Mapping[str, VolumePlace]:
+        if self.error is not None:
+            raise self.error
         if pod.uid in self.broken:
             raise MountFailed(op="mount", target="volume data", detail="no such host")
         self.mounted.add(pod.uid)

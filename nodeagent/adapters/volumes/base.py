@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.errors import MountFailed
 from nodeagent.model.data import Claim, ConfigMap, DataKind, PersistentVolume, Secret
 from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import VolumeEvent
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
 from nodeagent.model.usage import FileSystem
@@ -132,6 +133,18 @@ class Data(Protocol):
     def place(self, kind: DataKind) -> str:
         """Where objects of this kind are looked for, "" to say nothing of it."""
         ...
+
+
+class Tell(Protocol):
+    """Where events about a pod's volumes go."""
+
+    def __call__(self, pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
+        """Never blocks, never fails. With a claim, the event is about that too."""
+        ...
+
+
+def silent(pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
+    """For who has nobody to tell."""
 
 
 class Kernel(Protocol):

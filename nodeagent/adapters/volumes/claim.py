@@ -14,11 +14,18 @@ from nodeagent.adapters.volumes.base import (
     Place,
     place_of,
 )
+from nodeagent.adapters.volumes.failures import about, failing_at
 from nodeagent.aio.threads import Threads
 from nodeagent.aio.turns import Turns
-from nodeagent.core.claim_use import claim_name, is_for_one_pod, refuses_claim, refuses_volume
+from nodeagent.core.claim_use import (
+    claim_name,
+    is_for_one_pod,
+    refuses_claim,
+    refuses_volume,
+    unfit,
+)
 from nodeagent.core.payload import not_found
-from nodeagent.errors import MountFailed, NotSupported, SourceMissing
+from nodeagent.errors import MountFailed, NotSupported, SourceMissing, VolumeStep
 from nodeagent.model.data import Claim, DataKind, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
@@ -72,13 +79,25 @@ class ClaimVolume:
         """SourceMissing while the claim is not there or not bound; MountFailed where the volume
         is not for this node or pod, or is used as what it is not.
         """
-        claim = await self._claim(pod, volume)
-        found = await self._data.volume(claim.volume)
-        if found is None:
-            detail = f'persistentvolume "{claim.volume}" not found'
-            raise SourceMissing(op="read", target=claim.volume, detail=detail)
-        if why := refuses_volume(pod, volume.name, claim, found, self._node()):
-            raise MountFailed(op="check", target=claim.name, detail=why)
+        with failing_at(VolumeStep.CLAIM):
+            claim = await self._claim(pod, volume)
+            found = await self._volume(claim)
+            if why := refuses_volume(pod, volume.name, claim, found):
+                raise MountFailed(op="check", target=claim.name, detail=why)
+        with about(found):
+            return await self._set_up(pod, volume, place, claim, found)
+
+    async def _set_up(
+        self,
+        pod: DesiredPod,
+        volume: v1.Volume,
+        place: Place,
+        claim: Claim,
+        found: PersistentVolume,
+    ) -> VolumePlace:
+        for step, why in unfit(found, self._node()):
+            with failing_at(step):
+                raise MountFailed(op="check", target=claim.name, detail=why)
         kind = next((one for one in self._kinds if one.handles_persistent(found.spec)), None)
         if kind is None:
             detail = f'PersistentVolume "{found.name}" is of a kind that is not supported yet'
@@ -91,6 +110,16 @@ class ClaimVolume:
         read_only = bool(source.readOnly) if source is not None else False
         made = await kind.set_up_persistent(pod, found, where, claim=claim, read_only=read_only)
         return msgspec.structs.replace(made, gid=_gid(found))
+
+    async def _volume(self, claim: Claim) -> PersistentVolume:
+        found = await self._data.volume(claim.volume)
+        if found is None:
+            detail = (
+                f"error processing PVC {claim.namespace}/{claim.name}:"
+                f' persistentvolume "{claim.volume}" not found'
+            )
+            raise SourceMissing(op="read", target=claim.volume, detail=detail)
+        return found
 
     async def tear_down(self, place: Place) -> None:
         """Others may have it. The kind of the volume takes down what it has set up."""

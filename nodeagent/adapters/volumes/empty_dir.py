@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place
-from nodeagent.adapters.volumes.ownership import apply_group
+from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place, Tell, silent
+from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.containers import each_container
 from nodeagent.core.quantity import as_bytes
@@ -35,11 +35,12 @@ class EmptyDir:
         threads: Threads,
         *,
         node_memory: Callable[[], int],
+        tell: Tell = silent,
     ) -> None:
         self._kernel = kernel
         self._files = files
         self._threads = threads
-        self._node_memory = node_memory
+        self._node_memory, self._tell = node_memory, tell
 
     def handles(self, volume: v1.Volume) -> bool:
         """Whether it is an emptyDir."""
@@ -57,7 +58,8 @@ class EmptyDir:
         source = volume.emptyDir
         assert source is not None
         fstype, options = self._mount_of(pod, source)
-        await self._threads.run(self._make, pod, place, fstype, options)
+        with told_when_slow(self._tell, pod, place.path) as count:
+            await self._threads.run(self._make, pod, place, fstype, options, count)
         return VolumePlace(host_path=place.path, relabel=True)
 
     async def tear_down(self, place: Place) -> None:
@@ -88,7 +90,7 @@ class EmptyDir:
             return "hugetlbfs", f"pagesize={as_bytes(page_size(pod, medium))},mode=0777"
         raise MountFailed(op="mount", target=medium, detail=f'unknown storage medium "{medium}"')
 
-    def _make(self, pod: DesiredPod, place: Place, fstype: str, options: str) -> None:
+    def _make(self, pod: DesiredPod, place: Place, fstype: str, options: str, count: Count) -> None:
         marker = f"{place.meta}/ready"
         mounted = bool(fstype) and self._kernel.is_mount(place.path)
         if mounted == bool(fstype) and _is_folder(marker) and _is_folder(place.path):
@@ -97,7 +99,7 @@ class EmptyDir:
             if not mounted:
                 _make_open_folder(place.path)
                 self._mount(place.path, fstype, options)
-            give_to_group(pod, place.path)
+            give_to_group(pod, place.path, count)
             Path(marker).mkdir(mode=0o750, parents=True, exist_ok=True)
         except OSError as error:
             raise MountFailed(
@@ -111,12 +113,12 @@ class EmptyDir:
             self._kernel.mount(fstype, path, fstype, options=options)
 
 
-def give_to_group(pod: DesiredPod, path: str) -> None:
+def give_to_group(pod: DesiredPod, path: str, count: Count | None = None) -> None:
     """The pod's fsGroup, if it has one, owns all there is at `path`. OSError."""
     context = pod.spec.securityContext
     if context is not None and context.fsGroup is not None:
-        policy = context.fsGroupChangePolicy
-        apply_group(path, context.fsGroup, on_mismatch_only=policy == "OnRootMismatch")
+        mismatch = context.fsGroupChangePolicy == "OnRootMismatch"
+        apply_group(path, context.fsGroup, on_mismatch_only=mismatch, count=count)
 
 
 def mount_memory(kernel: Kernel, path: str, options: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place
-from nodeagent.adapters.volumes.ownership import apply_group
+from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place, Tell, silent
+from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.claim_use import bind_flags
 from nodeagent.errors import MountFailed, NotSupported
@@ -23,8 +23,10 @@ class LocalVolume:
     name = "kubernetes.io/local-volume"
     refreshes = False
 
-    def __init__(self, kernel: Kernel, files: HostFiles, threads: Threads) -> None:
-        self._kernel, self._files, self._threads = kernel, files, threads
+    def __init__(
+        self, kernel: Kernel, files: HostFiles, threads: Threads, *, tell: Tell = silent
+    ) -> None:
+        self._kernel, self._files, self._threads, self._tell = kernel, files, threads, tell
 
     def handles(self, volume: v1.Volume) -> bool:
         """Never: a pod cannot name it without a claim."""
@@ -73,7 +75,10 @@ class LocalVolume:
         if strange:
             detail = f"mount options ({', '.join(strange)}) are none of a bind mount"
             raise MountFailed(op="mount", target=source.path, detail=detail)
-        await self._threads.run(self._bind, pod, source.path, place.path, read_only, bits)
+        with told_when_slow(self._tell, pod, place.path) as count:
+            await self._threads.run(
+                self._bind, pod, (source.path, place.path, bits), read_only, count
+            )
         return VolumePlace(host_path=place.path, read_only=read_only, relabel=True)
 
     async def tear_down(self, place: Place) -> None:
@@ -82,7 +87,10 @@ class LocalVolume:
         await self._files.remove_tree(place.path, files=False)
         await self._files.remove_tree(place.meta)
 
-    def _bind(self, pod: DesiredPod, source: str, target: str, read_only: bool, bits: int) -> None:
+    def _bind(
+        self, pod: DesiredPod, what: tuple[str, str, int], read_only: bool, count: Count
+    ) -> None:
+        source, target, bits = what
         if self._kernel.is_mount(target):
             if os.path.samestat(Path(source).stat(), Path(target).stat()):
                 return
@@ -95,7 +103,7 @@ class LocalVolume:
         if context is not None and context.fsGroup is not None and not read_only:
             mismatch = context.fsGroupChangePolicy == "OnRootMismatch"
             try:
-                apply_group(target, context.fsGroup, on_mismatch_only=mismatch)
+                apply_group(target, context.fsGroup, on_mismatch_only=mismatch, count=count)
             except OSError as error:
                 self._kernel.unmount(target)
                 detail = f"{error.strerror}: {error.filename}"

@@ -3,17 +3,62 @@
 Everything is done from open folders, so that a link put in the way is never followed.
 """
 
+import asyncio
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nodeagent.adapters.volumes.base import Tell
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import EventType, VolumeEvent
 
 _WRITABLE, _READABLE = 0o660, 0o440
 _FOLDER_BITS = 0o110 | stat.S_ISGID
+_ADVICE = (
+    "is taking longer than expected, consider using OnRootMismatch -"
+    " https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"
+    "#configure-volume-permission-and-ownership-change-policy-for-pods"
+)
+_PATIENCE, _PERIOD = 30.0, 60.0  # seconds until a walk is told of, and again
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class Count:
+    """How many entries have been given to the group."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+
+
+@contextmanager
+def told_when_slow(tell: Tell, pod: DesiredPod, path: str) -> Iterator[Count]:
+    """Events of the pod, should the work inside last: it is to count what it does."""
+    loop, count = asyncio.get_running_loop(), Count()
+    shown = path[at:] if (at := path.find(pod.uid)) >= 0 else path
+    words = f"Setting volume ownership for {shown}"
+
+    timer = loop.call_later(_PATIENCE, lambda: say(f"{words} {_ADVICE}"))
+
+    def say(message: str) -> None:
+        nonlocal timer
+        reason = "VolumePermissionChangeInProgress"
+        tell(pod, VolumeEvent(type=EventType.WARNING, reason=reason, message=message))
+        timer = loop.call_later(_PERIOD, lambda: say(f"{words}, processed {count.entries} files."))
+
+    try:
+        yield count
+    finally:
+        timer.cancel()
+
+
 def apply_group(
-    path: str, gid: int, *, read_only: bool = False, on_mismatch_only: bool = False
+    path: str,
+    gid: int,
+    *,
+    read_only: bool = False,
+    on_mismatch_only: bool = False,
+    count: Count | None = None,
 ) -> None:
     """Every entry below and at `path` belongs to `gid` afterwards and lets the group in.
 
@@ -25,7 +70,7 @@ def apply_group(
     top = os.open(path, _FOLDER)
     try:
         if not (on_mismatch_only and _is_right(os.fstat(top), gid, mask)):
-            _walk(top, gid, mask)
+            _walk(top, gid, mask, count or Count())
     finally:
         os.close(top)
 
@@ -35,13 +80,14 @@ def _is_right(about: os.stat_result, gid: int, mask: int) -> bool:
     return about.st_gid == gid and about.st_mode & need == need
 
 
-def _walk(top: int, gid: int, mask: int) -> None:
+def _walk(top: int, gid: int, mask: int, count: Count) -> None:
     """Children before their folder, with a stack of our own: volumes may be deep."""
     stack: list[tuple[int, Iterator[str]]] = [(top, iter(_names(top)))]
     try:
         while stack:
             folder, names = stack[-1]
             name = next(names, None)
+            count.entries += name is not None
             if name is not None:
                 inner = _settle_entry(folder, name, gid, mask)
                 if inner is not None:

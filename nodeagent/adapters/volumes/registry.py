@@ -8,6 +8,12 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Plugin, place_of
 from nodeagent.adapters.volumes.env_file import read_env_file
+from nodeagent.adapters.volumes.failures import (
+    as_volume_error,
+    of_volume,
+    set_up_failed,
+    tear_down_failed,
+)
 from nodeagent.adapters.volumes.meter import Meter
 from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
 from nodeagent.aio.threads import Threads
@@ -17,7 +23,6 @@ from nodeagent.errors import (
     AgentError,
     ConfigError,
     HostError,
-    MountFailed,
     NotSupported,
     VolumeError,
 )
@@ -26,8 +31,6 @@ from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
 from nodeagent.model.volume_stats import VolumeStats
 
-_SET_UP = "MountVolume.SetUp failed for"
-_TEAR_DOWN = "UnmountVolume.TearDown failed for"
 _GONE = "was removed from Kubernetes; use a CSI driver"
 _ADVICE = {
     "cephfs": _GONE,
@@ -76,7 +79,10 @@ class VolumeRegistry:
         """Set up every volume that a container uses; by name. VolumeError names the first that
         failed; may be repeated at any time.
         """
-        return {volume.name: await self._set_up(pod, volume) for volume in used_volumes(pod.spec)}
+        wanted, places = used_volumes(pod.spec), dict[str, VolumePlace]()
+        for done, volume in enumerate(wanted):
+            places[volume.name] = await self._set_up(pod, volume, [v.name for v in wanted[done:]])
+        return places
 
     async def refresh(self, pod: DesiredPod) -> float:
         """Volumes that show what can change show it as it is now; all are tried.
@@ -91,22 +97,22 @@ class VolumeRegistry:
             if plugin is None or not plugin.refreshes:
                 continue
             try:
-                due.append((await self._set_up(pod, volume)).again_at)
+                due.append((await self._set_up(pod, volume, [volume.name])).again_at)
             except VolumeError as error:
                 first = first or error
         if first is not None:
             raise first
         return earliest(due)
 
-    async def _set_up(self, pod: DesiredPod, volume: v1.Volume) -> VolumePlace:
-        plugin, target = self._plugin(volume), f'volume "{volume.name}"'
-        if plugin is None:
-            raise NotSupported(op=_SET_UP, target=target, detail=_no_plugin(volume))
+    async def _set_up(self, pod: DesiredPod, volume: v1.Volume, left: list[str]) -> VolumePlace:
+        plugin = self._plugin(volume)
         try:
+            if plugin is None:
+                raise NotSupported(op="find", target="plugin", detail=_no_plugin(volume))
             place = place_of(self._root, pod.uid, plugin.name, volume.name)
             return await plugin.set_up(pod, volume, place)
         except (VolumeError, HostError) as error:
-            raise _about(error, _SET_UP, target) from error
+            raise set_up_failed(as_volume_error(error), volume.name, left) from error
 
     async def stats(self, pod: DesiredPod) -> tuple[VolumeStats, ...]:
         """How full the pod's volumes are; those of the node itself and images are left out.
@@ -162,7 +168,7 @@ class VolumeRegistry:
             try:
                 await self._tear_down_one(uid, kind, name)
             except (VolumeError, HostError) as error:
-                first = first or _about(error, _TEAR_DOWN, f'volume "{name}"')
+                first = first or tear_down_failed(error, of_volume(name))
         if first is not None:
             raise first
         await self._files.remove_tree(f"{folder}/volumes", files=False)
@@ -187,7 +193,7 @@ class VolumeRegistry:
                 await self._files.unmount(point)
             await self._files.remove_tree(top)
         except HostError as error:
-            raise _about(error, _TEAR_DOWN, "subPath mounts") from error
+            raise tear_down_failed(error, "of subPath mounts") from error
 
     def _plugin(self, volume: v1.Volume) -> Plugin | None:
         return next((plugin for plugin in self._plugins if plugin.handles(volume)), None)
@@ -203,13 +209,6 @@ def _no_plugin(volume: v1.Volume) -> str:
     if not kind:
         return "it names no kind of volume"
     return f'kind "{kind}" {_ADVICE.get(kind, "is not supported yet")}'
-
-
-def _about(error: AgentError, op: str, target: str) -> VolumeError:
-    """The same error, saying which volume it is about."""
-    if isinstance(error, VolumeError):
-        return type(error)(op=op, target=target, detail=error.detail, reason=error.reason)
-    return MountFailed(op=op, target=target, detail=str(error))
 
 
 def _on_disk(folder: str) -> list[tuple[str, str]] | None:

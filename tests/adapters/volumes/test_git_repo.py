@@ -71,7 +71,7 @@ async def test_a_failed_clone_shows_nothing_and_the_next_try_does(
     world: World, server: GitServer
 ) -> None:
     pod = a_pod(code(server, "later"))
-    with pytest.raises(MountFailed, match=r'volume "code": .*: git clone .*: exit code 128'):
+    with pytest.raises(MountFailed, match=r'volume "code" : .*: git clone .*: exit code 128'):
         await world.volumes.set_up(pod)
     assert not (world.pod_folder / CLONE).exists()
     server.commit("later", {"word": "x"})

@@ -1,13 +1,16 @@
 """fsGroup on trees of files."""
 
+import asyncio
 import os
 from pathlib import Path
 
-from nodeagent.adapters.volumes.ownership import apply_group
-from tests.adapters.volumes.world import (
-    mode,
-    needs_root,
-)
+import pytest
+
+from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
+from nodeagent.model.data import Claim
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import VolumeEvent
+from tests.adapters.volumes.world import UID, a_pod, mode, needs_root
 
 pytestmark = needs_root
 
@@ -33,6 +36,39 @@ def test_a_group_that_may_only_read_gets_no_write_bit(tmp_path: Path) -> None:
     (tmp_path / "file").chmod(0o400)
     apply_group(str(tmp_path), 4711, read_only=True)
     assert mode(tmp_path / "file") == 0o440
+
+
+@pytest.mark.looptime
+async def test_a_walk_that_lasts_is_told_with_how_far_it_is(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def tell(pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
+        assert (event.type, event.reason) == ("Warning", "VolumePermissionChangeInProgress")
+        told.append(event.message)
+
+    path = f"/root/pods/{UID}/volumes/kubernetes.io~csi/pv/mount"
+    with told_when_slow(tell, a_pod(), path) as count:
+        await asyncio.sleep(29)
+        assert told == []
+        await asyncio.sleep(2)
+        count.entries = 7
+        await asyncio.sleep(61)
+    first, second = told
+    assert first.startswith(
+        f"Setting volume ownership for {UID}/volumes/kubernetes.io~csi/pv/mount is taking longer"
+        " than expected, consider using OnRootMismatch"
+    )
+    assert second.endswith("pv/mount, processed 7 files.")
+    await asyncio.sleep(100)
+    assert len(told) == 2
+
+
+def test_entries_are_counted_as_they_are_given(tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir/file").touch()
+    count = Count()
+    apply_group(str(tmp_path), 4711, count=count)
+    assert count.entries == 2
 
 
 def test_a_right_top_folder_saves_the_walk_if_so_asked(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_the_size_in_memory_is_the_least_of_node_pod_and_volume(
 
 
 async def test_huge_pages_need_a_request_and_have_its_size(world: World) -> None:
-    with pytest.raises(MountFailed, match=r'volume "h": medium "HugePages-2Mi" needs a request'):
+    with pytest.raises(MountFailed, match=r'volume "h" : medium "HugePages-2Mi" needs a request'):
         await world.volumes.set_up(a_pod(empty("h", medium="HugePages-2Mi")))
     limits = {"hugepages-2Mi": "4Mi", "cpu": "1", "memory": "1Mi"}
     await world.volumes.set_up(a_pod(empty("h", medium="HugePages"), limits=limits))
@@ -129,7 +129,7 @@ async def test_a_kind_without_plugin_is_named(world: World) -> None:
     disk = v1.Volume(name="s", iscsi=v1.ISCSIVolumeSource(iqn="i", lun=0, targetPortal="t"))
     pod = a_pod(empty("data"), disk)
     assert world.volumes.unsupported(pod) == 'volume "s": kind "iscsi" is not supported yet'
-    with pytest.raises(NotSupported, match=r'volume "s": kind "iscsi" is not supported yet'):
+    with pytest.raises(NotSupported, match=r'volume "s" : kind "iscsi" is not supported yet'):
         await world.volumes.set_up(pod)
     assert world.volumes.unsupported(a_pod(v1.Volume(name="n"))) == (
         'volume "n": it names no kind of volume'
@@ -180,7 +180,7 @@ async def test_host_paths_are_created_where_asked_and_left_behind(world: World) 
     await world.volumes.tear_down(UID)
     assert mode(world.top / "a/b") == 0o755
     assert mode(world.top / "a/b/f") == 0o644
-    with pytest.raises(MountFailed, match=r'volume "h": make_file .*/none/f: No such file'):
+    with pytest.raises(MountFailed, match=r'volume "h" : make_file .*/none/f: No such file'):
         await world.volumes.set_up(pod("FileOrCreate", "none/f"))
     with pytest.raises(MountFailed, match=r"must not contain '\.\.'"):
         await world.volumes.set_up(pod("", "a/../b"))
@@ -199,7 +199,7 @@ async def test_an_unknown_kind_on_disk_is_unmounted_and_kept_if_it_holds_files(
     await world.volumes.set_up(a_pod(empty("data")))
     world.kernel.mount("tmpfs", str(foreign), "tmpfs")
     (foreign / "token").touch()
-    with pytest.raises(VolumeError, match=r'for volume "data": .*still holds .*/data/precious'):
+    with pytest.raises(VolumeError, match=r'for volume "data" : .*still holds .*/data/precious'):
         await world.volumes.tear_down(UID)
     assert world.mounts() == []
     assert not foreign.exists()

@@ -76,14 +76,14 @@ async def test_a_refresh_tries_all_and_names_the_first_that_failed(world: World)
     places = await world.volumes.set_up(pod)
     world.data.remove(KEY)
     world.data.put(msgspec.structs.replace(MAP, data={"word": "two"}))
-    with pytest.raises(SourceMissing, match='volume "keys": secret "key" not found'):
+    with pytest.raises(SourceMissing, match='volume "keys" : secret "key" not found'):
         await world.volumes.refresh(pod)
     assert text(places["keys"], "token") == "one"
     assert text(places["conf"], "word") == "two"
 
 
 async def test_what_is_missing_is_named_and_an_optional_volume_is_empty(world: World) -> None:
-    with pytest.raises(SourceMissing, match='volume "conf": configmap "app" not found'):
+    with pytest.raises(SourceMissing, match='volume "conf" : configmap "app" not found'):
         await world.volumes.set_up(a_pod(config_map()))
     places = await world.volumes.set_up(a_pod(config_map(optional=True)))
     assert names(places["conf"]) == set()
@@ -241,7 +241,7 @@ async def test_a_wrong_downward_field_names_its_volume(world: World) -> None:
     field = v1.ObjectFieldSelector(fieldPath="spec.nothing")
     items = [v1.DownwardAPIVolumeFile(path="x", fieldRef=field)]
     pod = a_pod(v1.Volume(name="me", downwardAPI=v1.DownwardAPIVolumeSource(items=items)))
-    with pytest.raises(MountFailed, match=r'volume "me": .*spec\.nothing'):
+    with pytest.raises(MountFailed, match=r'volume "me" : .*spec\.nothing'):
         await world.volumes.set_up(pod)
 
 
@@ -277,7 +277,7 @@ async def test_an_image_is_left_to_the_runtime_or_refused_for_its_version(world:
     await world.volumes.refresh(pod)
     world.facts = msgspec.structs.replace(world.facts, runtime_version="1.6.20")
     assert "need containerd 2.1" in world.volumes.unsupported(pod)
-    with pytest.raises(NotSupported, match='volume "model": image volumes need containerd'):
+    with pytest.raises(NotSupported, match='volume "model" : image volumes need containerd'):
         await world.volumes.set_up(pod)
     await world.volumes.tear_down(UID)
 

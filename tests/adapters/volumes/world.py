@@ -30,7 +30,9 @@ from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.adapters.volumes.secret import SecretVolume
 from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.threads import Threads
+from nodeagent.model.data import Claim
 from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.model.events import VolumeEvent
 from nodeagent.model.ids import PodUid
 from tests.fakes.host import FakeData
 from tests.fakes.pods import NODE
@@ -91,11 +93,13 @@ class World:
         nfs = NfsVolume(self.kernel, self.files, threads)
         local = LocalVolume(self.kernel, self.files, threads)
         self.root = f"{top}/root"
-        self.drivers = Drivers(LocalFacts(self.data.csi_driver))
+        self.events: list[tuple[str, VolumeEvent, Claim | None]] = []
+        self.facts_of_drivers = LocalFacts(self.data.csi_driver, tell=self._tell)
+        self.drivers = Drivers(self.facts_of_drivers)
         self.csi = CsiVolume(
             self.root,
             drivers=self.drivers,
-            facts=LocalFacts(self.data.csi_driver),
+            facts=self.facts_of_drivers,
             data=self.data,
             kernel=self.kernel,
             files=self.files,
@@ -132,6 +136,14 @@ class World:
             threads=threads,
         )  # fmt: skip
         self.pod_folder = top / "root/pods" / UID
+
+    def _tell(self, pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
+        self.events.append((pod.uid, event, claim))
+
+    def told(self, reason: str) -> tuple[list[str], list[str]]:
+        """Messages of this reason about pods, and those about claims beside."""
+        found = [(e.message, claim) for _, e, claim in self.events if e.reason == reason]
+        return [text for text, _ in found], [text for text, claim in found if claim is not None]
 
     def mounts(self) -> list[str]:
         return [mount.point for mount in mounts_below(str(self.top))]

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from nodeagent.model.csi import CsiDriverRules
 from nodeagent.model.data import Claim
+from nodeagent.model.desired import DesiredPod
+from nodeagent.model.events import VolumeEvent
 from nodeagent.model.tokens import Token, TokenWish
 
 
@@ -23,6 +25,18 @@ class CsiFacts(Protocol):
         """A token of a service account; ApiError or VolumeError where none is given."""
         ...
 
+    async def may_grow(self, claim: Claim) -> bool:
+        """Whether it is for the node now to let the claim's volume grow. ApiError."""
+        ...
+
     async def expanded(self, claim: Claim, size: str) -> None:
         """The claim's file system has this size now. ApiError where that cannot be told."""
+        ...
+
+    async def not_expanded(self, claim: Claim, words: str, *, infeasible: bool) -> None:
+        """It has not, and never will to this size where that is `infeasible`. ApiError."""
+        ...
+
+    def tell(self, pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
+        """See `Tell`."""
         ...

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from nodeagent.adapters.volumes.csi.wire import Driver
 from nodeagent.errors import DriverFailed
-from nodeagent.model.csi import CsiNodeInfo
+from nodeagent.model.csi import AskDriver, CsiNodeInfo
 
 
 class Announced(Protocol):
@@ -22,8 +22,8 @@ class Announced(Protocol):
 class Listed(Protocol):
     """Where the cluster learns which drivers the node has."""
 
-    async def add(self, driver: str, info: CsiNodeInfo) -> None:
-        """The driver is here. An AgentError says why it cannot be."""
+    async def add(self, driver: str, info: CsiNodeInfo, ask: AskDriver) -> None:
+        """The driver is here, and can be asked for `info` anew. AgentError: why it cannot be."""
         ...
 
     async def remove(self, driver: str) -> None:
@@ -70,7 +70,7 @@ class Drivers:
         driver = Driver(plugin.name, plugin.endpoint)
         try:
             info = await driver.info()
-            await self._listed.add(plugin.name, info)
+            await self._listed.add(plugin.name, info, driver.info)
         except BaseException:
             await driver.close()
             raise

@@ -10,26 +10,31 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
-import structlog
 
 from nodeagent.adapters.volumes.base import Data, HostFiles, Kernel, Place
 from nodeagent.adapters.volumes.csi import record as records
 from nodeagent.adapters.volumes.csi.base import CsiFacts
 from nodeagent.adapters.volumes.csi.drivers import Drivers
+from nodeagent.adapters.volumes.csi.growth import Growth
 from nodeagent.adapters.volumes.csi.job import Job, SecretRef, placed
 from nodeagent.adapters.volumes.csi.record import MAYBE, YES, Record
 from nodeagent.adapters.volumes.csi.staging import Staging, is_mounted
 from nodeagent.adapters.volumes.csi.wire import Driver, Skills, Use
+from nodeagent.adapters.volumes.failures import failing_at
 from nodeagent.adapters.volumes.token_file import wish_for
 from nodeagent.aio.threads import Threads
 from nodeagent.aio.turns import Turns
 from nodeagent.core.csi import TOKENS_KEY, pod_attributes, tokens_text
-from nodeagent.core.quantity import as_bytes
 from nodeagent.core.refresh import earliest
-from nodeagent.errors import ApiError, DriverFailed, HostError, MountFailed, SourceMissing
+from nodeagent.errors import (
+    ApiError,
+    DriverFailed,
+    HostError,
+    MountFailed,
+    SourceMissing,
+    VolumeStep,
+)
 from nodeagent.model.tokens import Token
-
-log = structlog.get_logger()
 
 REPUBLISH = 60.0  # seconds between calls for drivers that want them
 
@@ -57,6 +62,7 @@ class Lifecycle:
         self._kernel, self._files, self._threads = kernel, files, threads
         self._staging = Staging(root, kernel, files, threads)
         self._give = give
+        self._growth = Growth(facts, self._secrets)
         self.on_change: Callable[[], None] = lambda: None  # the records have changed
         self._turns = Turns()
         self.records: dict[str, Record] = {}  # by their folders
@@ -98,19 +104,24 @@ class Lifecycle:
         await self._note(job.home, job.record)
         attached: Mapping[str, str] = {}
         if job.record.attachment:
-            record = job.record
-            attached = await self._facts.attached(record.driver, record.handle, record.unique_name)
+            attached = await self._attached(job.record)
         use = job.use(skills, attached)
         if job.record.staging:
-            await self._stage(driver, job, use)
+            with failing_at(VolumeStep.STAGE):
+                await self._stage(driver, job, use)
         due = await self._publish(driver, job, use)
         if job.gives_to_group(skills):
             await self._give(job)
-        size = await self._expand(driver, job, use, skills)
+        with failing_at(VolumeStep.EXPAND):
+            size = await self._growth.expand(driver, job, use, skills)
         await self._note(
             job.home, msgspec.structs.replace(job.record, published=YES, capacity=size)
         )
         return due
+
+    async def _attached(self, record: Record) -> Mapping[str, str]:
+        with failing_at(VolumeStep.ATTACH):
+            return await self._facts.attached(record.driver, record.handle, record.unique_name)
 
     async def _stage(self, driver: Driver, job: Job, use: Use) -> None:
         secrets = await self._secrets(job.stage_secret, "NodeStageSecretRef")
@@ -153,34 +164,13 @@ class Lifecycle:
         due, attached = 0.0, dict[str, str]()
         if job.rules.republish:
             if job.record.attachment:
-                found = await self._facts.attached(
-                    job.record.driver, job.record.handle, job.record.unique_name
-                )
-                attached = dict(found)
+                attached = dict(await self._attached(job.record))
             due = await self._publish(driver, job, job.use(skills, attached))
-        size = await self._expand(driver, job, job.use(skills, attached), skills)
+        with failing_at(VolumeStep.EXPAND_IN_USE):
+            size = await self._growth.expand(driver, job, job.use(skills, attached), skills)
         if size != job.record.capacity:
             await self._note(job.home, msgspec.structs.replace(job.record, capacity=size))
         return due
-
-    async def _expand(self, driver: Driver, job: Job, use: Use, skills: Skills) -> str:
-        """The size that the volume has now. It grows to that of the PersistentVolume."""
-        claim = job.claim
-        known = (claim.capacity if claim is not None else "") or job.record.capacity
-        if claim is None or not job.size or not known or as_bytes(known) >= as_bytes(job.size):
-            return job.size
-        if not skills.expand or job.read_only:
-            return known
-        secrets = await self._secrets(job.expand_secret, "NodeExpandSecretRef")
-        size = as_bytes(job.size)
-        await driver.expand(use, job.record.target, size=size, secrets=secrets)
-        log.info("volume expanded", volume=job.record.spec, pod=job.pod.key, size=job.size)
-        try:
-            await self._facts.expanded(claim, job.size)
-        except ApiError as error:
-            detail = f"it has grown to {job.size}, but its claim cannot say so: {error}"
-            raise MountFailed(op="expand", target=job.record.spec, detail=detail) from error
-        return job.size
 
     async def _secrets(self, reference: SecretRef, what: str) -> dict[str, str]:
         if reference is None:

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
+from nodeagent.adapters.volumes.base import Tell, silent
 from nodeagent.core.csi import MISSING
 from nodeagent.errors import MountFailed, NotSupported
-from nodeagent.model.csi import CsiDriverRules, CsiNodeInfo
+from nodeagent.model.csi import AskDriver, CsiDriverRules, CsiNodeInfo
 from nodeagent.model.data import Claim, CsiDriver
 from nodeagent.model.tokens import Token, TokenWish
 
@@ -17,8 +18,10 @@ class LocalFacts:
     Nothing is ever attached: there is no controller that would.
     """
 
-    def __init__(self, find: Callable[[str], Awaitable[CsiDriver | None]]) -> None:
-        self._find = find
+    def __init__(
+        self, find: Callable[[str], Awaitable[CsiDriver | None]], *, tell: Tell = silent
+    ) -> None:
+        self._find, self.tell = find, tell
 
     async def rules(self, driver: str) -> CsiDriverRules:
         """See `CsiFacts`."""
@@ -37,10 +40,17 @@ class LocalFacts:
         detail = "its driver wants a token of a service account, which only an API server gives"
         raise NotSupported(op="request token of", target=wish.account, detail=detail)
 
+    async def may_grow(self, claim: Claim) -> bool:
+        """See `CsiFacts`: nobody else has a say."""
+        return True
+
     async def expanded(self, claim: Claim, size: str) -> None:
         """See `CsiFacts`: the record of the volume remembers it."""
 
-    async def add(self, driver: str, info: CsiNodeInfo) -> None:
+    async def not_expanded(self, claim: Claim, words: str, *, infeasible: bool) -> None:
+        """See `CsiFacts`: the event of the pod says it."""
+
+    async def add(self, driver: str, info: CsiNodeInfo, ask: AskDriver) -> None:
         """See `Listed`: nobody else wants to know."""
 
     async def remove(self, driver: str) -> None:

@@ -9,7 +9,7 @@ from nodeagent.adapters.volumes.csi.base import CsiFacts
 from nodeagent.adapters.volumes.csi.drivers import Drivers
 from nodeagent.adapters.volumes.csi.job import Job, inline_job, persistent_job
 from nodeagent.adapters.volumes.csi.lifecycle import Lifecycle
-from nodeagent.adapters.volumes.ownership import apply_group
+from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.csi import EPHEMERAL, PERSISTENT, refuses_mode
 from nodeagent.errors import MountFailed
@@ -152,11 +152,12 @@ class CsiVolume:
         group = context.fsGroup
         path = f"{job.place.path}/mount"
 
-        def give() -> None:
-            apply_group(path, group, on_mismatch_only=on_mismatch)
+        def give(count: Count) -> None:
+            apply_group(path, group, on_mismatch_only=on_mismatch, count=count)
 
         try:
-            await self._threads.run(give)
+            with told_when_slow(self._facts.tell, job.pod, path) as count:
+                await self._threads.run(give, count)
         except OSError as error:
             detail = f"applyFSGroup failed for vol {job.record.handle}: {error}"
             raise MountFailed(op="give to group", target=path, detail=detail) from error

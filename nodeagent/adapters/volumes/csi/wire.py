@@ -33,6 +33,7 @@ _UNSURE: Final = (
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.ABORTED,
 )
+_GO_CODES: Final = {"OK": "OK", "CANCELLED": "Canceled"}
 _Rpc = pb.NodeServiceCapability.RPC
 _Mode = pb.VolumeCapability.AccessMode
 _MODES: Final = {
@@ -207,13 +208,20 @@ class Driver:
         try:
             yield
         except grpc.aio.AioRpcError as error:
-            words = f"{error.code().name}: {error.details() or 'no detail'}"
-            raise self._error(method, words, final=error.code() not in _UNSURE) from error
+            code = error.code().name
+            words = f"rpc error: code = {_spelled(code)} desc = {error.details() or 'no detail'}"
+            final = error.code() not in _UNSURE
+            raise self._error(method, words, final=final, code=code) from error
         except grpc.aio.UsageError as error:
             raise self._error(method, "the driver went away", final=False) from error
 
-    def _error(self, method: str, words: str, *, final: bool) -> DriverFailed:
-        return DriverFailed(op=method, target=self.name, detail=words, final=final)
+    def _error(self, method: str, words: str, *, final: bool, code: str = "") -> DriverFailed:
+        return DriverFailed(op=method, target=self.name, detail=words, final=final, code=code)
+
+
+def _spelled(code: str) -> str:
+    """DEADLINE_EXCEEDED as Go has it: DeadlineExceeded."""
+    return _GO_CODES.get(code) or "".join(part.capitalize() for part in code.split("_"))
 
 
 def _usage(found: pb.NodeGetVolumeStatsResponse, unit: int) -> pb.VolumeUsage:
