@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "describe": ("nodeagent.cli.describe:describe", "Show one pod in full."),
     "events": ("nodeagent.cli.events:events", "List what happened."),
     "images": ("nodeagent.cli.images:images", "List images, and remove unused ones."),
+    "top": ("nodeagent.cli.top:top", "Show what the node and its pods use now."),
     "why": ("nodeagent.cli.why:why", "Say why a pod is as it is, and what comes next."),
     "exec": ("nodeagent.cli.exec:exec_", "Run a command in a container."),
     "restart": ("nodeagent.cli.restart:restart", "Restart a pod's containers now."),

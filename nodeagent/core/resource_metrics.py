@@ -72,7 +72,7 @@ def resource_page(
             labels = f"{{{label_text([('container', container.name), *where])}}}"
             rows["container"].append((labels, one.use, end))
             at = container.started_at or container.created_at
-            started.append(f"{START.name}{labels} {at:.3f}{end}")
+            started.append(f"{START.name}{labels} {at:.3f}\n")
     parts = []
     for what, series in _SERIES.items():
         for suffix, type_, text, value in series:

@@ -123,8 +123,8 @@ def pod_cgroup(pod: v1.Pod, uid: PodUid, *, node: NodeFacts, rules: NodeRules) -
     qos = qos_class(spec)
     requests, limits = pod_requests(spec), pod_limits(spec)
     burstable = qos is QosClass.BURSTABLE
-    cpu = limits.get("cpu", 0) if not burstable or _all_limited(spec, "cpu") else 0
-    memory = limits.get("memory", 0) if not burstable or _all_limited(spec, "memory") else 0
+    cpu = limits.get("cpu", 0) if not burstable or all_limited(spec, "cpu") else 0
+    memory = limits.get("memory", 0) if not burstable or all_limited(spec, "memory") else 0
     best_effort = qos is QosClass.BEST_EFFORT
     return PodCgroup(
         path=pod_cgroup_path(uid, qos, root=rules.cgroup_root),
@@ -236,7 +236,8 @@ def _raise(total: Amounts, to: Amounts) -> None:
         total[name] = max(total.get(name, 0), value)
 
 
-def _all_limited(spec: v1.PodSpec, name: str) -> bool:
+def all_limited(spec: v1.PodSpec, name: str) -> bool:
+    """Whether every container of the pod is limited in this, or the pod as a whole."""
     if spec.resources and amounts(spec.resources.limits).get(name):
         return True
     return all(limits_of(one).get(name) for one in (*spec.containers, *(spec.initContainers or ())))
