@@ -315,9 +315,9 @@ class Observer:
             return
         self._applied[seen.id] = ticket
         pod = self._state.observed(uid)
-        others = [b for b in pod.sandboxes if b.id != seen.id]
-        found = tuple(sorted([*others, seen], key=_newest_first))
-        self._state.saw(msgspec.structs.replace(pod, sandboxes=found))
+        found = sorted([*(b for b in pod.sandboxes if b.id != seen.id), seen], key=_newest_first)
+        names = {"name": pod.name or seen.name, "namespace": pod.namespace or seen.namespace}
+        self._state.saw(msgspec.structs.replace(pod, sandboxes=tuple(found), **names))
         self._own(uid)
 
     def _merge(self, before: tuple[_T, ...], told: tuple[_T, ...], ticket: int) -> list[_T]:

@@ -77,12 +77,14 @@ class SeenContainer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeenSandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """One sandbox record of the runtime."""
+    """One sandbox record of the runtime, with the names of its pod."""
 
     id: SandboxId
     attempt: int
     ready: bool
     created_at: float
+    name: str = ""
+    namespace: str = ""
     ips: tuple[str, ...] = ()
     host_network: bool = False
     runtime_handler: str = ""
@@ -91,7 +93,8 @@ class SeenSandbox(msgspec.Struct, frozen=True, kw_only=True):
 class ObservedPod(msgspec.Struct, frozen=True, kw_only=True):
     """What the runtime has of one pod, newest first in both tuples.
 
-    `name` and `namespace` come from labels, so that a pod without manifest can still be ended.
+    `name` and `namespace` come from labels, so that a pod without manifest can still be ended;
+    `labels` and `annotations` are there once the pod was looked at as a whole.
     `trouble` says why the last look failed; what is here is then older than it should be.
     """
 

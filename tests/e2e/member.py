@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.cluster import RunningCluster, running_cluster
+from tests.apiserver.signing import is_for_a_node
 from tests.e2e.agent import NODE, Agent
 from tests.e2e.pods import Document
 from tests.e2e.runtime import Runtime
@@ -103,7 +104,8 @@ class Member(Agent):
 
     def apply(self, *documents: Document) -> None:
         """Create or change objects."""
-        text = "\n---\n".join(json.dumps(one) for one in documents)
+        # A text that begins with a brace is one JSON document to kubectl.
+        text = "".join(f"---\n{json.dumps(one)}\n" for one in documents)
         self.kubectl("apply", "-f", "-", given=text)
 
     def api_pod(self, name: str) -> Document | None:
@@ -165,8 +167,13 @@ def free_port() -> int:
 def running_member(
     runtime: Runtime, folder: Path, *, kubelet: Mapping[str, Any] | None = None
 ) -> Iterator[Member]:
-    """A node that is ready; in the end its pods are drained, and neither trace nor bug is left."""
+    """A node that is ready; in the end its pods are drained, and neither trace nor bug is left.
+
+    With `serverTLSBootstrap` its serving certificate is signed as soon as it asks.
+    """
     with running_cluster(folder) as cluster:
+        if (kubelet or {}).get("serverTLSBootstrap"):
+            cluster.do(lambda one: setattr(one.signer, "approves", is_for_a_node))
         member = Member(runtime, cluster, kubelet=kubelet)
         member.prepare()
         try:

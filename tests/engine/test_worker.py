@@ -29,6 +29,8 @@ async def test_a_wanted_pod_is_running_and_ready() -> None:
         assert node.is_running()
         assert (node.status().phase, node.container().ready) == ("Running", True)
         assert node.recorder.reasons(UID) == ["Pulled", "Created", "Started"]
+        seen = node.state.observed(UID)  # what metrics label it with
+        assert (seen.name, seen.namespace) == (a_pod().name, a_pod().namespace)
 
 
 async def test_a_crashed_container_is_back_at_once_then_after_ten_and_twenty_seconds() -> None:

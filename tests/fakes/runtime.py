@@ -171,6 +171,8 @@ class FakeRuntime:
             attempt=config.attempt,
             ready=True,
             created_at=self._clock(),
+            name=config.name,
+            namespace=config.namespace,
             ips=() if host else (f"10.9.0.{len(self.boxes) + 2}",),
             host_network=host,
         )

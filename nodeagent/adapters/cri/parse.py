@@ -55,6 +55,8 @@ def parse_sandbox(item: pb.PodSandbox) -> SeenSandbox:
         attempt=item.metadata.attempt,
         ready=item.state == pb.SANDBOX_READY,
         created_at=item.created_at / _NANO,
+        name=item.labels.get(POD_NAME, ""),
+        namespace=item.labels.get(POD_NAMESPACE, ""),
         runtime_handler=item.runtime_handler,
     )
 
@@ -68,6 +70,8 @@ def parse_sandbox_status(status: pb.PodSandboxStatus) -> SeenSandbox:
         attempt=status.metadata.attempt,
         ready=status.state == pb.SANDBOX_READY,
         created_at=status.created_at / _NANO,
+        name=status.labels.get(POD_NAME, ""),
+        namespace=status.labels.get(POD_NAMESPACE, ""),
         ips=tuple(ip for ip in ips if ip),
         host_network=status.linux.namespaces.options.network == pb.NODE,
         runtime_handler=status.runtime_handler,
