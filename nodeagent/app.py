@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,6 +25,9 @@ from nodeagent.build import (
 from nodeagent.engine.reload import Reloader
 from nodeagent.metrics import AgentMetrics
 from nodeagent.settings import Settings
+
+if TYPE_CHECKING:
+    from nodeagent.cluster import Cluster  # a node alone imports none of it
 
 log = structlog.get_logger()
 
@@ -82,7 +86,7 @@ async def _build(
             tell=metrics.runtime.told,
         )
     )
-    engine = Assembly(settings, cri, threads, metrics)
+    engine = Assembly(settings, cri, threads, metrics, _cluster(settings, threads))
     stack.callback(engine.metering.close)
     await engine.load()
     reloader = Reloader(given, reread=reread, apply=engine.reload, threads=threads)
@@ -97,3 +101,12 @@ async def _build(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shutdown.terminate)
     last = {"reload": reloader.run, "shutdown": shutdown.run}
     return components | engine.components() | last
+
+
+def _cluster(settings: Settings, threads: Threads) -> "Cluster | None":
+    """The membership that the settings ask for."""
+    if settings.cluster is None:
+        return None
+    from nodeagent.cluster import Cluster  # late: a node alone needs none of it
+
+    return Cluster(settings, threads)

@@ -31,7 +31,7 @@ from nodeagent.build import (
     taken_up,
 )
 from nodeagent.core.foresee import Present
-from nodeagent.core.rules import enforced_capacity, gc_rules, log_rules, probe_rules
+from nodeagent.core.rules import gc_rules, log_rules, probe_rules
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.drain import Drain
 from nodeagent.engine.execute import Tools
@@ -46,8 +46,8 @@ from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import PARALLEL_PULLS, Pulls
 from nodeagent.engine.service import Service
 from nodeagent.engine.sources import Sources
-from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
+from nodeagent.engine.timed_sight import TimedSight
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.engine.workers import Workers
 from nodeagent.metering import Given, Metering
@@ -68,23 +68,28 @@ class Assembly:
     """Everything between the adapters and the doors of the agent. `load` before `components`."""
 
     def __init__(
-        self, settings: Settings, cri: Cri, threads: Threads, metrics: AgentMetrics
+        self,
+        settings: Settings,
+        cri: Cri,
+        threads: Threads,
+        metrics: AgentMetrics,
+        cluster: "Cluster | None",
     ) -> None:
         self._settings, self._cri, self._threads = settings, cri, threads
         root = str(settings.paths.root)
-        self.cluster = _cluster(settings, threads)
+        self.cluster = cluster
         self.clock, self.state, self.publisher = WallClock(), NodeState(), Publisher()
         self._dirs = PodDirs(root=root, logs=str(settings.paths.pod_logs))
         self._files = HostPodFiles(self._dirs, threads)
         self._careful = CarefulFiles(threads, Kernel())
         self._records, self._host = PodRecords(root, threads), read_facts(root)
-        self._driver = Driver(settings, threads)
+        self._driver = Driver(settings, threads, metrics.node.cgroup)
         self.journal = Journal(
             settings.paths.root / "events.jsonl", clock=self.clock, threads=threads
         )
         self.observer = Observer(
             runtime=cri.runtime,
-            sight=cri.sight,
+            sight=TimedSight(cri.sight, metrics.runtime),
             state=self.state,
             files=self._files,
             ooms=KernelOoms(threads),
@@ -100,7 +105,9 @@ class Assembly:
             facts=node_facts(settings, self._host),
             on_change=self.workers.ring_all,
         )
-        self.access = upkeep.image_access(settings, lambda: self.data, threads, self.clock)
+        self.access = upkeep.image_access(
+            settings, lambda: self.data, threads, self.clock, metrics.images.checked
+        )
         self.image_gc = upkeep.image_gc(
             settings,
             threads,
@@ -118,6 +125,7 @@ class Assembly:
             on_done=self.workers.ring,
             parallel=settings.kubelet.max_parallel_image_pulls or PARALLEL_PULLS,
             access=self.access,
+            meter=metrics.images,
             bucket=upkeep.pull_bucket(settings),
         )
         self.probing = upkeep.probing(
@@ -155,6 +163,11 @@ class Assembly:
                 workers=self.workers,
                 observer=self.observer,
                 probing=self.probing,
+                pulls=self.pulls,
+                image_gc=self.image_gc,
+                access=self.access,
+                publisher=self.publisher,
+                own=self.cluster.own if self.cluster else None,
             ),
         )
         self._tools = self._make_tools()
@@ -193,6 +206,7 @@ class Assembly:
             observer=self.observer,
             pulls=self.pulls,
             configs=configs,
+            meter=self.metrics.pods,
             gate=Gate(self._settings.agent.max_parallel_starts or 2 * self._host.cpus),
             forget_probes=self.probing.forget,
         )
@@ -244,20 +258,13 @@ class Assembly:
     def components(self) -> dict[str, Component]:
         """Everything that runs, in the order of its start."""
         assert self.sources is not None
-        roots = RootCgroups(
-            cgroups=lambda: self._driver,
-            keeper=self.keeper,
-            rules=lambda: self._driver.rules,
-            workers=self.workers,
-            enforced=lambda: enforced_capacity(self._settings, self.keeper.facts.capacity),
-        )
-        startup = Startup(
+        startup = upkeep.startup(
+            lambda: self._settings,
+            self._driver,
             keeper=self.keeper,
             observer=self.observer,
             sources=self.sources,
-            learn_driver=self._driver.learn,
-            roots=roots,
-            ready=self._ready,
+            given=(self.workers, self._ready),
         )
         order = upkeep.Upkeep(
             settings=self._settings,
@@ -274,6 +281,7 @@ class Assembly:
                 image_gc=self.image_gc,
                 images=self._cri.images,
                 disks=self.metering.disks.ask,
+                evicted=self.metrics.node.evicted,
             ),
         )
         inside = self._inside()
@@ -384,16 +392,8 @@ class Assembly:
             rules=lambda: self._driver.rules,
             neighbours=self.workers.neighbours,
             publish=self.publisher.publish,
+            meter=self.metrics.pods,
             count_plan=lambda _: self.metrics.plans.inc(),
             count_bug=self.metrics.bugs.inc,
             look_soon=self.observer.look_soon,
         )
-
-
-def _cluster(settings: Settings, threads: Threads) -> "Cluster | None":
-    """The membership that the settings ask for."""
-    if settings.cluster is None:
-        return None
-    from nodeagent.cluster import Cluster  # late: a node alone needs none of it
-
-    return Cluster(settings, threads)

@@ -43,8 +43,13 @@ class Driver:
     Until `learn` was called, rules assume the configured driver, and cgroups cannot be touched.
     """
 
-    def __init__(self, settings: Settings, threads: Threads) -> None:
-        self._settings, self._threads = settings, threads
+    def __init__(
+        self,
+        settings: Settings,
+        threads: Threads,
+        tell: Callable[[str, float], None] = lambda operation, seconds: None,
+    ) -> None:
+        self._settings, self._threads, self._tell = settings, threads, tell
         self._layout = detect()
         self.rules: NodeRules = node_rules(
             settings, cgroup_driver=settings.kubelet.cgroup_driver.value
@@ -60,7 +65,9 @@ class Driver:
         """Take the driver the runtime told, "" if it told none. SettingsError where both clash."""
         driver = choose_driver(self._settings.kubelet.cgroup_driver.value, told)
         self.rules = node_rules(self._settings, cgroup_driver=driver)
-        self._kubepods = Kubepods(self._tree(driver), self._threads, root=self.rules.cgroup_root)
+        self._kubepods = Kubepods(
+            self._tree(driver), self._threads, root=self.rules.cgroup_root, tell=self._tell
+        )
 
     def reload(self, settings: Settings) -> None:
         """Take the rules of new settings; the cgroup driver and what others set stay."""

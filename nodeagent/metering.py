@@ -14,6 +14,7 @@ from nodeagent.adapters.cri.connect import Cri
 from nodeagent.adapters.host.disk_usage import DiskWalker
 from nodeagent.adapters.host.facts import HostFacts
 from nodeagent.adapters.host.machine import HostSpaces, cgroup_of, own_start, read_machine
+from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.aio.clock import WallClock
 from nodeagent.aio.joined import Joined
 from nodeagent.aio.supervise import Component
@@ -22,16 +23,22 @@ from nodeagent.build import Driver
 from nodeagent.core.cadvisor import cadvisor_page
 from nodeagent.core.exposition import encoded, page_of
 from nodeagent.core.log_paths import pod_log_directory
+from nodeagent.core.mirror import is_mirror
 from nodeagent.core.resource_metrics import resource_page
 from nodeagent.core.summary import SystemPart, summary_of
 from nodeagent.engine.disk_watch import DiskParts, DiskWatch
+from nodeagent.engine.image_access import ImageAccess
+from nodeagent.engine.image_gc import ImageGc
 from nodeagent.engine.meter import Meter, MeterParts
-from nodeagent.engine.meter_ports import VolumeFigures
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.observe import Observer
+from nodeagent.engine.own_pods import OwnPods
 from nodeagent.engine.pod_counts import PodCounts
+from nodeagent.engine.pod_starts import PodStarts
 from nodeagent.engine.probe_metrics import ProbeCollector
 from nodeagent.engine.probing import Probing
+from nodeagent.engine.publish import Publisher
+from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.workers import Workers
 from nodeagent.metrics import AgentMetrics
@@ -50,13 +57,18 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     cri: Cri
     metrics: AgentMetrics
     state: NodeState
-    volumes: VolumeFigures
+    volumes: VolumeRegistry
     host: HostFacts
     driver: Driver
     keeper: NodeKeeper
     workers: Workers
     observer: Observer
     probing: Probing
+    pulls: Pulls
+    image_gc: ImageGc
+    access: ImageAccess
+    publisher: Publisher
+    own: OwnPods | None
 
 
 class Requests:
@@ -88,9 +100,7 @@ class Metering:
     def __init__(self, settings: Settings, given: Given) -> None:
         self._metrics, self._endpoint = given.metrics, settings.runtime.endpoint
         given.metrics.add_probes(ProbeCollector(given.probing.counts))
-        counts = PodCounts(given.state, given.workers.memories, node=settings.node.name)
-        given.metrics.add(counts)
-        given.observer.on_missed = given.metrics.missed_events.inc
+        _listen(given, settings)
         # A reading of many pods must not wait for the files of a pod that starts.
         self._threads = Threads(2, name="metering")
         self._tier = Tier(settings.agent.metrics.tier.value)
@@ -111,6 +121,8 @@ class Metering:
             ),
             period=settings.kubelet.volume_stats_agg_period,
         )
+        self.disks.on_round = given.metrics.storage.went_round
+        self.disks.on_walked = lambda seconds: given.metrics.storage.measured("du", seconds)
         self.meter = Meter(
             MeterParts(
                 usage=CgroupUsage(detect(), self._threads),
@@ -188,6 +200,29 @@ class Metering:
             for name, path in found.items()
             if path not in ("", "/")
         )
+
+
+def _listen(given: Given, settings: Settings) -> None:
+    """Those who do something tell those who count it."""
+    metrics, publisher, clock = given.metrics, given.publisher, WallClock()
+    own = given.own
+    metrics.add(
+        PodCounts(
+            given.state,
+            given.workers.memories,
+            node=settings.node.name,
+            mirrors=lambda: sum(map(is_mirror, own.items.values())) if own is not None else 0,
+        )
+    )
+    given.volumes.tell(metrics.storage.operated)
+    given.observer.on_missed = metrics.missed_events.inc
+    given.image_gc.on_removed = metrics.images.removed
+    metrics.images.count_records(
+        lambda: given.access.pulls_begun, lambda: given.access.pulls_recorded
+    )
+    starts = PodStarts(metrics.pods, memory=given.workers.memory, clock=clock)
+    given.pulls.on_pulled = starts.pulled
+    publisher.listen(lambda uid: starts.hear(uid, publisher.pod(uid)))
 
 
 def _written(text: Callable[[], str], packed: bool) -> bytes:

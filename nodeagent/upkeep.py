@@ -32,9 +32,12 @@ from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.image_gc import GcPorts, ImageGc
 from nodeagent.engine.log_rotation import LogRotation
 from nodeagent.engine.node import NodeKeeper
+from nodeagent.engine.observe import Observer
 from nodeagent.engine.ports import Clock, DataSource, Recorder
 from nodeagent.engine.probe_ports import Listener
 from nodeagent.engine.probing import Probing
+from nodeagent.engine.sources import Sources
+from nodeagent.engine.startup import RootCgroups, Startup
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
 from nodeagent.engine.system_oom import SystemOoms
@@ -63,7 +66,11 @@ class _Keys:
 
 
 def image_access(
-    settings: Settings, data: Callable[[], DataSource], threads: Threads, clock: Clock
+    settings: Settings,
+    data: Callable[[], DataSource],
+    threads: Threads,
+    clock: Clock,
+    checked: Callable[[str], None],
 ) -> ImageAccess:
     """Who may pull and use which image. SettingsError where a plugin is not as configured."""
     kubelet = settings.kubelet
@@ -72,6 +79,7 @@ def image_access(
         keys=_Keys(settings, threads),
         files=HostPullFiles(str(settings.paths.root), threads),
         clock=clock,
+        checked=checked,
         rules=AccessRules(
             policy=kubelet.image_pull_credentials_verification_policy,
             allowed=kubelet.preloaded_images_verification_allowlist,
@@ -139,6 +147,34 @@ def probing(
     )
 
 
+def startup(
+    settings: Callable[[], Settings],
+    driver: Driver,
+    *,
+    keeper: NodeKeeper,
+    observer: Observer,
+    sources: Sources,
+    given: tuple[Workers, asyncio.Event],
+) -> Startup:
+    """What opens the gate for the workers and keeps the parents of pods' cgroups."""
+    workers, ready = given
+    roots = RootCgroups(
+        cgroups=lambda: driver,
+        keeper=keeper,
+        rules=lambda: driver.rules,
+        workers=workers,
+        enforced=lambda: enforced_capacity(settings(), keeper.facts.capacity),
+    )
+    return Startup(
+        keeper=keeper,
+        observer=observer,
+        sources=sources,
+        learn_driver=driver.learn,
+        roots=roots,
+        ready=ready,
+    )
+
+
 class Evicts(msgspec.Struct, frozen=True, kw_only=True):
     """What eviction needs beside the rest of the upkeep. `settings` are those in force."""
 
@@ -147,6 +183,7 @@ class Evicts(msgspec.Struct, frozen=True, kw_only=True):
     image_gc: ImageGc
     images: ImagePaths
     disks: Callable[[], DiskFigures]
+    evicted: Callable[[str, float | None], None]
 
 
 class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +243,7 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             )
         )
         dead = DeadSweep(self._allow_dead, usual=lambda: driver.rules.dead_per_container)
-        return Evictor(
+        evictor = Evictor(
             EvictParts(
                 gauge=gauge,
                 pods=self.workers,
@@ -219,6 +256,8 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             ),
             rules=lambda: eviction_rules(given.settings()),
         )
+        evictor.on_evicted = given.evicted
+        return evictor
 
     def _is_known(self, uid: PodUid) -> bool:
         seen = self.state.observed(uid)

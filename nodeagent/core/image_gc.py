@@ -15,6 +15,7 @@ from nodeagent.model.ids import ImageRef
 from nodeagent.model.image_gc import GcPlan, KnownImage, Removal, Space
 from nodeagent.model.observed import ObservedPod, SeenImage
 
+_AGED = "not used for longer than imageMaximumGCAge"
 Known = Mapping[ImageRef, KnownImage]
 
 
@@ -103,7 +104,7 @@ def plan_gc(
         return GcPlan(removals=tuple(_removal(one, "not used by any pod") for one in candidates))
     aged = [one for one in candidates if _is_aged(one, rules, now, running_since)]
     rest = [one for one in candidates if one not in aged]
-    removals = [_removal(one, "not used for longer than imageMaximumGCAge") for one in aged]
+    removals = [_removal(one, _AGED, aged=True) for one in aged]
     wanted = _bytes_to_free(space, rules)
     freed = sum(removal.size_bytes for removal in removals)
     for one in rest:
@@ -147,9 +148,10 @@ def _bytes_to_free(space: Space | None, rules: GcRules) -> int:
     return max(0, goal - space.available_bytes)
 
 
-def _removal(one: KnownImage, why: str) -> Removal:
+def _removal(one: KnownImage, why: str, *, aged: bool = False) -> Removal:
     image = one.image
-    return Removal(ref=image.ref, name=name_of(image), size_bytes=image.size_bytes, why=why)
+    name = name_of(image)
+    return Removal(ref=image.ref, name=name, size_bytes=image.size_bytes, why=why, aged=aged)
 
 
 def _base_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.quantity import as_bytes, canonical, format_amount
@@ -21,21 +22,30 @@ def disk_limit(spec: v1.PodSpec) -> int:
     return pod_limits(spec).get(DISK, 0)
 
 
-def violation(spec: v1.PodSpec, use: PodUse, *, own_images: bool) -> str:
-    """What the pod exceeds, as its status says it; "" where all is within its limits.
+class Violation(msgspec.Struct, frozen=True):
+    """A limit that is broken: which kind it is, as evictions are counted, and what status says."""
+
+    signal: str
+    text: str
+
+
+def violation(spec: v1.PodSpec, use: PodUse, *, own_images: bool) -> Violation | None:
+    """What the pod exceeds; None where all is within its limits.
 
     `own_images`: containers' layers are on another file system and count for the pod only.
     """
     for volume, most in _limited_dirs(spec):
         held = use.volumes.get(volume)
         if held is not None and held.used > as_bytes(most):
-            return f'Usage of EmptyDir volume "{volume}" exceeds the limit "{canonical(most)}". '
+            text = f'Usage of EmptyDir volume "{volume}" exceeds the limit "{canonical(most)}". '
+            return Violation("emptydirfs.limit", text)
     whole = disk_limit(spec)
     parts = (*use.layers.values(), *use.logs.values(), *use.volumes.values())
     if whole and sum(part.used for part in parts) > whole:
-        return (
+        return Violation(
+            "ephemeralpodfs.limit",
             "Pod ephemeral local storage usage exceeds the total limit of containers "
-            f"{format_amount(DISK, whole)}. "
+            f"{format_amount(DISK, whole)}. ",
         )
     for container in spec.containers:
         limit = limits_of(container).get(DISK, 0)
@@ -43,11 +53,12 @@ def violation(spec: v1.PodSpec, use: PodUse, *, own_images: bool) -> str:
         if not own_images and container.name in use.layers:
             taken += use.layers[container.name].used
         if limit and taken > limit:
-            return (
+            return Violation(
+                "ephemeralcontainerfs.limit",
                 f"Container {container.name} exceeded its local ephemeral storage limit "
-                f'"{format_amount(DISK, limit)}". '
+                f'"{format_amount(DISK, limit)}". ',
             )
-    return ""
+    return None
 
 
 def _limited_dirs(spec: v1.PodSpec) -> Iterator[tuple[str, str]]:

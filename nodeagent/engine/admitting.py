@@ -5,6 +5,7 @@ import structlog
 
 from nodeagent.core.resize import with_first_grant
 from nodeagent.core.subject import subject_of
+from nodeagent.engine.pod_meter import PodMeter
 from nodeagent.engine.ports import Recorder
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.model.events import EventType
@@ -36,11 +37,14 @@ class Admitting:
         if refused is None:
             user = self._tools.neighbours.id_range(memory)
             return msgspec.structs.replace(with_first_grant(memory), user=user)
-        return rejected(memory, refused, self._tools.recorder)
+        return rejected(memory, refused, self._tools.recorder, self._tools.meter)
 
 
-def rejected(memory: PodMemory, refused: Rejected, recorder: Recorder) -> PodMemory:
+def rejected(
+    memory: PodMemory, refused: Rejected, recorder: Recorder, meter: PodMeter
+) -> PodMemory:
     """The memory of a pod that is refused for good, and the event that says so."""
+    meter.refused(refused.reason)
     recorder.event(subject_of(memory.pod), EventType.WARNING, refused.reason, refused.message)
     log.warning("pod refused", pod=memory.pod.key, reason=refused.reason, message=refused.message)
     return msgspec.structs.replace(memory, rejected=refused)

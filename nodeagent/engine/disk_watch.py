@@ -1,6 +1,7 @@
 """What disks hold: looked at only while somebody asks, slowly, and never for a pod to wait on."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -12,6 +13,7 @@ from nodeagent.engine.ports import Clock
 from nodeagent.errors import AgentError
 from nodeagent.model.disk_figures import DiskFigures, PodDisk, VolumeUse
 from nodeagent.model.memory import PodMemory
+from nodeagent.model.usage import DiskUse
 
 log = structlog.get_logger()
 
@@ -31,7 +33,8 @@ class DiskWatch:
     """Keeps what was found last. A round begins when somebody asks and the last one is old.
 
     `period` (volumeStatsAggPeriod) is the least time between the beginnings of two rounds; a
-    negative one turns walks off, and only the runtime is asked then.
+    negative one turns walks off, and only the runtime is asked then. `on_round` hears what
+    a round took, `on_walked` what the walk over one volume did.
     """
 
     def __init__(self, parts: DiskParts, *, period: float) -> None:
@@ -39,6 +42,7 @@ class DiskWatch:
         self._bell = Bell()
         self.figures = DiskFigures()
         self.on_round: Callable[[float], None] = lambda seconds: None
+        self.on_walked: Callable[[float], None] = lambda seconds: None
 
     def ask(self) -> DiskFigures:
         """What is known now; a new round begins soon if it is old."""
@@ -84,7 +88,7 @@ class DiskWatch:
         walker, volumes = self._parts.walker, []
         try:
             for stats in await self._parts.volumes.stats(memory.pod):
-                use = await walker.measure(stats.folder) if stats.folder else None
+                use = await self._walk(stats.folder) if stats.folder else None
                 volumes.append(VolumeUse(stats=stats, use=use))
         except AgentError as error:
             log.warning("volumes not measured", pod=memory.pod.key, error=str(error))
@@ -94,6 +98,13 @@ class DiskWatch:
             if use is not None:
                 logs[name] = use
         return PodDisk(volumes=tuple(volumes), logs=logs)
+
+    async def _walk(self, folder: str) -> DiskUse | None:
+        began = time.monotonic()
+        try:
+            return await self._parts.walker.measure(folder)
+        finally:
+            self.on_walked(time.monotonic() - began)
 
 
 def _containers(memory: PodMemory) -> list[str]:

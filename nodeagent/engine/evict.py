@@ -53,14 +53,15 @@ class EvictParts(msgspec.Struct, frozen=True, kw_only=True):
 class Evictor:
     """Looks each ten seconds; at most one pod goes for the node's sake at each look.
 
-    `rules` are asked for anew each time. `on_evicted` is told the signal, or whose limit it was.
+    `rules` are asked for anew each time. `on_evicted` hears of each eviction: the signal and
+    the seconds since the look that showed it; the kind of limit, and None, of a pod's own.
     """
 
     def __init__(self, parts: EvictParts, *, rules: Callable[[], EvictionRules]) -> None:
         self._parts, self._rules = parts, rules
         self._state = EvictionState()
         self._subject = Subject(kind="Node", name=parts.name, uid=PodUid(parts.name))
-        self.on_evicted: Callable[[str], None] = lambda signal: None
+        self.on_evicted: Callable[[str, float | None], None] = lambda signal, age: None
 
     async def run(self) -> None:
         """Look, for ever, once it is known which pods there are."""
@@ -76,6 +77,7 @@ class Evictor:
 
     async def look(self) -> tuple[PodUid, ...]:
         """One look at the node; the pods that were told to go."""
+        looked_at = self._parts.clock.now()
         sight = await self._parts.gauge.node()
         verdict = self._judge(sight)
         self._state = verdict.state
@@ -83,7 +85,7 @@ class Evictor:
         beyond = self._beyond_limits()
         if beyond or not verdict.acting:
             return beyond
-        return await self._relieve(verdict, sight)
+        return await self._relieve(verdict, sight, looked_at)
 
     def _judge(self, sight: Sight) -> Verdict:
         rules = self._rules()
@@ -97,7 +99,9 @@ class Evictor:
 
     # --- the node's sake --------------------------------------------------------------------
 
-    async def _relieve(self, verdict: Verdict, sight: Sight) -> tuple[PodUid, ...]:
+    async def _relieve(
+        self, verdict: Verdict, sight: Sight, looked_at: float
+    ) -> tuple[PodUid, ...]:
         threshold = verdict.acting[0]
         resource = RESOURCE[threshold.signal]
         text = f"Attempting to reclaim {resource}"
@@ -120,7 +124,8 @@ class Evictor:
             uid = memory.pod.uid
             text = eviction_message(pod, uses.get(uid), verdict.acting, sight)
             self._evict(memory, text, grace=self._grace(memory, threshold), disrupts=True)
-            self.on_evicted(threshold.signal.value)
+            age = max(self._parts.clock.now() - looked_at, 0.0)
+            self.on_evicted(threshold.signal.value, age)
             return (uid,)
         log.warning("no pod may be evicted", signal=threshold.signal.value)
         return ()
@@ -171,10 +176,10 @@ class Evictor:
         own_images = self._parts.gauge.has_own_images()
         gone = []
         for uid, use in self._parts.gauge.disks(limited).items():
-            text = violation(limited[uid].pod.spec, use, own_images=own_images)
-            if text:
-                self._evict(limited[uid], text, grace=AT_ONCE, disrupts=False)
-                self.on_evicted("localStorageLimit")
+            broken = violation(limited[uid].pod.spec, use, own_images=own_images)
+            if broken is not None:
+                self._evict(limited[uid], broken.text, grace=AT_ONCE, disrupts=False)
+                self.on_evicted(broken.signal, None)
                 gone.append(uid)
         return tuple(gone)
 

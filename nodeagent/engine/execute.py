@@ -1,7 +1,8 @@
 """Carry out one action of a plan: a few port calls, then what changed in the pod's memory."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import msgspec
 import structlog
@@ -18,6 +19,7 @@ from nodeagent.engine.admitting import rejected
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.gate import Gate
 from nodeagent.engine.observe import Observer
+from nodeagent.engine.pod_meter import PodMeter
 from nodeagent.engine.ports import (
     Cgroups,
     Clock,
@@ -84,6 +86,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     pulls: Pulls
     configs: Configs
     gate: Gate
+    meter: PodMeter
     forget_probes: Callable[[PodUid], None]
 
 
@@ -159,7 +162,7 @@ class Executor:
             self._places = await tools.volumes.set_up(pod)
         except AttachLimitReached as error:
             refused = Rejected(reason=error.reason, message=str(error))
-            return rejected(memory, refused, tools.recorder)
+            return rejected(memory, refused, tools.recorder, tools.meter)
         except AgentError as error:
             self._event(memory, _mount_reason(error), str(error))
             raise
@@ -207,12 +210,16 @@ class Executor:
             self._event(memory, "SandboxChanged", text, EventType.NORMAL)
         for warning in tools.configs.dns_warnings(memory.pod):
             self._event(memory, warning.reason, warning.message)
+        own_users = pod.spec.hostUsers is False
         try:
             config = tools.configs.sandbox(memory, attempt=action.attempt, places=self._places)
             async with tools.gate.hold(rank=RANK_SANDBOX):
-                sandbox = await tools.sandboxes.create_sandbox(config)
+                with self._timed(config.runtime_handler):
+                    sandbox = await tools.sandboxes.create_sandbox(config)
                 await tools.observer.look_sandbox(pod.uid, sandbox)
+            tools.meter.pod(failed=False, own_users=own_users)
         except AgentError as error:
+            tools.meter.pod(failed=True, own_users=own_users)
             self._event(
                 memory, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error.detail}"
             )
@@ -220,6 +227,15 @@ class Executor:
         return msgspec.structs.replace(
             memory, sandbox_attempt=max(memory.sandbox_attempt, action.attempt + 1)
         )
+
+    @contextmanager
+    def _timed(self, handler: str) -> Iterator[None]:
+        began, failed = time.monotonic(), True
+        try:
+            yield
+            failed = False
+        finally:
+            self._tools.meter.sandbox(handler, time.monotonic() - began, failed=failed)
 
     def _check_network(self, memory: PodMemory) -> None:
         """A pod with a network of its own waits until the runtime can give it one."""

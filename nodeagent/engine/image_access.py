@@ -16,7 +16,10 @@ log = get_logger()
 
 
 class ImageAccess:
-    """Owns what is remembered of pulls. The same trouble with a credential is told once."""
+    """Owns what is remembered of pulls. The same trouble with a credential is told once.
+
+    `checked` hears how each look at a pod's right to an image ended, in a kubelet's words.
+    """
 
     def __init__(
         self,
@@ -26,9 +29,10 @@ class ImageAccess:
         files: PullFiles,
         clock: Clock,
         rules: AccessRules,
+        checked: Callable[[str], None],
     ) -> None:
         self._data, self._keys, self._files = data, keys, files
-        self._clock, self._rules = clock, rules
+        self._clock, self._rules, self._checked = clock, rules, checked
         self._records: dict[ImageRef, PulledRecord] = {}
         self._begun: dict[str, int] = {}
         self._doubtful: set[str] = set()  # images of pulls that ended without an answer
@@ -41,13 +45,32 @@ class ImageAccess:
         self._begun = dict.fromkeys(intents, 0)
         self._doubtful = set(intents)
 
+    @property
+    def pulls_begun(self) -> int:
+        """Images that a pull may have brought, or may yet, without a record of who opened them."""
+        return len(self._begun)
+
+    @property
+    def pulls_recorded(self) -> int:
+        """Images of which it is recorded who opened them."""
+        return len(self._records)
+
     # --- who may ----------------------------------------------------------------------------
 
     def is_open(self, image: str, ref: ImageRef) -> bool:
-        """Whether any pod may use an image of the node; cheap, and never too generous."""
+        """Whether any pod may use an image of the node; cheap, and never too generous.
+
+        With a yes the check is over, and is counted.
+        """
         record = self._records.get(ref)
         by_us = record is not None or image in self._begun
-        return not needs_check(self._rules, image, pulled_by_us=by_us) or is_open(record, image)
+        if not needs_check(self._rules, image, pulled_by_us=by_us):
+            self._checked("credentialPolicyAllowed")
+            return True
+        if is_open(record, image):
+            self._checked("credentialRecordFound")
+            return True
+        return False
 
     async def may_use(self, pod: DesiredPod, image: str, ref: ImageRef) -> bool:
         """Whether the pod may; where not, a real pull with its credentials has to tell."""
@@ -56,6 +79,7 @@ class ImageAccess:
         record = self._records.get(ref)
         own = matching(image, await self._of_pod(pod))
         credential = may_use(record, image, own)
+        self._checked("mustAuthenticate" if credential is None else "credentialRecordFound")
         if credential is None:
             return False
         await self._remember(opened(record, image, ref, credential, now=self._clock.now()))

@@ -1,6 +1,7 @@
 """Removes images that nobody uses when their file system fills up, or when they are old."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
@@ -36,7 +37,8 @@ class ImageGc:
     """Owns what is known of the use of images. `node` is the node's name, for events.
 
     Nothing is removed before `ready`: until then nobody knows which images are wanted. `rules`
-    may be replaced at any time; the next look goes by them.
+    may be replaced at any time; the next look goes by them. `on_removed` hears of each removal,
+    "age" or "space".
     """
 
     def __init__(self, ports: GcPorts, *, rules: GcRules, node: str, ready: asyncio.Event) -> None:
@@ -48,6 +50,7 @@ class ImageGc:
         self._failures = 0
         self._since = ports.clock.now()
         self._turn = asyncio.Lock()
+        self.on_removed: Callable[[str], None] = lambda why: None
 
     async def run(self) -> None:
         """Look at once, and every five minutes look and collect, for ever."""
@@ -133,6 +136,7 @@ class ImageGc:
                 refusals.append(str(error))
                 continue
             gone.append(removal)
+            self.on_removed("age" if removal.aged else "space")
             self._known = {k: v for k, v in self._known.items() if k != removal.ref}
             log.info("image removed", image=removal.name, bytes=removal.size_bytes, why=removal.why)
         done = GcPlan(removals=tuple(gone), wanted_bytes=plan.wanted_bytes)

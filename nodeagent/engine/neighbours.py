@@ -41,6 +41,7 @@ class Neighbourhood:
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
+        self.freed_by = ""
 
     def is_blocked(self, memory: PodMemory) -> bool:
         """Whether an older pod of the same full name has not ended yet."""
@@ -64,16 +65,19 @@ class Neighbourhood:
         A critical pod that lacks resources makes others leave.
         """
         staying = self._staying(memory)
-        if self._refuse_beside(memory, staying) is None:
+        refused = self._refuse_beside(memory, staying)
+        if refused is None:
             holders = self._holders(memory)
             return len(staying) < len(holders) and self._admit(memory, holders) is not None
         chosen = self._victims(memory, staying)
         for victim in chosen:
             self._preempt(victim, memory)
+            self._crowd.tools().meter.preempted(refused.reason)
         return bool(chosen)
 
-    def ring_waiting(self) -> None:
+    def ring_waiting(self, why: str) -> None:
         """Ring pods that are not admitted, then those that wait for more, whose turn is first."""
+        self.freed_by = why
         waiting = [
             (uid, worker)
             for uid, worker in self._crowd.workers.items()

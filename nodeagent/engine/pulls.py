@@ -12,6 +12,7 @@ from nodeagent.core.subject import subject_of
 from nodeagent.core.times import short_duration
 from nodeagent.engine.bring import Bringer
 from nodeagent.engine.image_access import ImageAccess
+from nodeagent.engine.image_meter import ImageMeter
 from nodeagent.engine.ports import Clock, Images, Recorder
 from nodeagent.errors import (
     AgentError,
@@ -56,7 +57,8 @@ class _Ask(msgspec.Struct, frozen=True, kw_only=True):
 class Pulls:
     """Answers EnsureImage without ever blocking a pod's worker.
 
-    Outcomes are read with `of`; `on_done` is called with a pod's uid when one of its changed.
+    Outcomes are read with `of`; `on_done` is called with a pod's uid when one of its changed,
+    `on_pulled` with it and when a pull for it was asked for and was done.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class Pulls:
         on_done: Callable[[PodUid], None],
         access: ImageAccess,
         bucket: Bucket,
+        meter: ImageMeter,
         parallel: int = PARALLEL_PULLS,
     ) -> None:
         self._images, self._recorder, self._clock, self._on_done = images, recorder, clock, on_done
-        self._access = access
+        self._access, self._meter = access, meter
         self._bringer = Bringer(images=images, access=access, bucket=bucket, clock=clock)
         self._places = asyncio.Semaphore(parallel)
         self._outcomes: dict[PodUid, dict[str, ImageOutcome]] = {}
@@ -79,6 +82,7 @@ class Pulls:
         self._present: dict[str, tuple[float, SeenImage]] = {}
         self._pulling: dict[tuple[str, ...], asyncio.Future[SeenImage]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self.on_pulled: Callable[[PodUid, float, float], None] = lambda uid, asked, done: None
 
     async def run(self) -> None:
         """Hold the group in which questions are worked on, for ever."""
@@ -120,6 +124,7 @@ class Pulls:
         ask = _Ask(pod=pod, container=container, attempt=attempt, image=image)
         found = None if container.imagePullPolicy == "Always" else self._trusted(image)
         if found is not None and self._access.is_open(image, found.ref):
+            self._meter.asked(container.imagePullPolicy or "IfNotPresent", True, False)
             self._tell_present(ask)
             self._set_ready(ask, found)
             return
@@ -158,7 +163,10 @@ class Pulls:
         policy = ask.container.imagePullPolicy or "IfNotPresent"
         shown = ask.container.image or ""
         found = None if policy == "Always" else await self._status(ask)
-        if found is not None and await self._access.may_use(ask.pod, ask.image, found.ref):
+        is_usable = found is not None and await self._access.may_use(ask.pod, ask.image, found.ref)
+        present = None if policy == "Always" else found is not None
+        self._meter.asked(policy, present, policy != "Never" and not is_usable)
+        if found is not None and is_usable:
             self._tell_present(ask)
             return found
         if policy == "Never":
@@ -216,6 +224,8 @@ class Pulls:
             ) from error
         self._delays.pop((ask.pod.uid, ask.image), None)
         now = self._clock.now()
+        self._meter.pulled(found.size_bytes, max(now - asked_at, 0.0))
+        self.on_pulled(ask.pod.uid, asked_at, now)
         took, waited = short_duration(now - began_at), short_duration(now - asked_at)
         text = f'Successfully pulled image "{shown}" in {took} ({waited} including waiting).'
         self._event(

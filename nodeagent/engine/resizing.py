@@ -1,5 +1,6 @@
 """Grant changes of a running pod's CPU and memory, carry them out, tell how far they are."""
 
+import time
 from typing import Final, Protocol
 
 import msgspec
@@ -19,10 +20,12 @@ from nodeagent.core.resize import (
     with_grant,
     with_pending,
 )
+from nodeagent.core.resize_counts import changes
 from nodeagent.core.resize_steps import Steps, refusal, steps_of
 from nodeagent.core.subject import subject_of
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.observe import Observer
+from nodeagent.engine.pod_meter import PodMeter
 from nodeagent.engine.ports import Cgroups, Clock, Containers, Recorder
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.errors import AgentError, HostError
@@ -70,19 +73,27 @@ class Resizer:
             refused = tools.neighbours.refuse(msgspec.structs.replace(memory, pod=wish))
             why, text = Wait.DEFERRED, refused.message if refused is not None else ""
         now = tools.clock.now()
+        old = memory.pending
+        if old is None or old.generation != generation:
+            for change in changes(memory.pod.spec, wish.spec):
+                tools.meter.resizes.requested(*change)
         if not text:
+            if old is not None and old.why is Wait.DEFERRED:
+                other = old.generation != generation
+                trigger = "pod_updated" if other else tools.neighbours.freed_by
+                tools.meter.resizes.deferred_accepted(trigger or "periodic_retry")
             told = resize_text("started", wish, generation)
             self._event(wish, EventType.NORMAL, "ResizeStarted", told)
             log.info("resources are changed", pod=wish.key, generation=generation)
-            tools.neighbours.ring_waiting()
+            tools.neighbours.ring_waiting("pod_resized")
             return with_grant(memory, wish, seen, now=now)
-        old = memory.pending
         memory = with_pending(memory, Pending(why=why, message=text, at=now, generation=generation))
         if old is None or (old.why, old.generation) != (why, generation):
             told = resize_text(why.value, wish, generation, error=text)
             if why is Wait.DEFERRED:
                 self._event(wish, EventType.WARNING, "ResizeDeferred", told)
             else:
+                tools.meter.resizes.infeasible("swap_limitation")  # the only one there is
                 self._event(wish, EventType.WARNING, "ResizeInfeasible", told)
         return memory
 
@@ -114,6 +125,8 @@ class Parts(Protocol):
     def recorder(self) -> Recorder: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def meter(self) -> PodMeter: ...
 
 
 async def carry_out(
@@ -123,7 +136,7 @@ async def carry_out(
 
     A failure is remembered with the pod and is none of the round: what runs goes on as it was.
     """
-    configs = tools.configs
+    configs, began, failed = tools.configs, time.monotonic(), True
     due = sorted(
         (one for one in seen.containers if one.id in action.containers),
         key=lambda one: action.containers.index(one.id),
@@ -137,8 +150,11 @@ async def carry_out(
             memory = with_given(memory, [change.id], seen)
             await tools.observer.look_container(memory.pod.uid, change.id)
         await tools.cgroups.ensure_pod(steps.final)
+        failed = False
     except AgentError as error:
         return _failed(tools, memory, error)
+    finally:
+        tools.meter.resizes.carried_out(time.monotonic() - began, failed=failed)
     return with_cgroup(memory)
 
 

@@ -28,6 +28,7 @@ from nodeagent.core.subject import subject_of
 from nodeagent.engine.admitting import Admitting
 from nodeagent.engine.data import PodData
 from nodeagent.engine.execute import Executor
+from nodeagent.engine.pod_tally import PodTally
 from nodeagent.engine.record import PodRecord
 from nodeagent.engine.resizing import Resizer
 from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
@@ -71,6 +72,7 @@ class PodWorker:
         self._has_record = False
         self._setback = Setback()
         self._teller = BackoffTeller(tools.recorder)
+        self._tally = PodTally(tools.meter)
         self._data = PodData(tools.data)
         self._admitting, self._resizer = Admitting(tools), Resizer(tools)
         self._breakable: asyncio.Timeout | None = None
@@ -134,7 +136,9 @@ class PodWorker:
         pause: float | None = 0.0
         while not self.forgotten:
             await self._bell.wait(at_most=RESYNC if pause is None else min(pause, RESYNC))
+            self._tally.begin(self.memory, now=self._tools.clock.now(), known=self._has_record)
             pause = await self._try()
+            self._tally.end(self.memory, forgotten=self.forgotten)
             if pause != 0.0:
                 self.first_round.set()
 
@@ -224,9 +228,11 @@ class PodWorker:
             box.ips[0] if box is not None and box.ips else self._host_ip(pod),
             ending=self.memory.ending is not None,
         )
+        images = dict(tools.pulls.of(self._uid))
+        self._tally.brought(self.memory, images)
         self.memory = msgspec.structs.replace(
             self.memory,
-            images=dict(tools.pulls.of(self._uid)),
+            images=images,
             health=dict(health),
             probes=tools.probing.memory(self._uid),
             attempts=free_attempts(self.memory.attempts, tools.state.observed(self._uid)),
@@ -251,6 +257,7 @@ class PodWorker:
     def _note_ends(self, seen: ObservedPod) -> None:
         """Why each container ended, told once for those that ended by themselves."""
         before = self.memory.ends
+        self._tally.look(self.memory, seen)
         notes = dict(take_ends(self.memory, seen))
         if notes != before:
             self.memory = msgspec.structs.replace(self.memory, ends=notes)
@@ -271,6 +278,7 @@ class PodWorker:
         tools = self._tools
         status = derive_status(self.memory, seen, node=tools.node(), rules=tools.rules(), now=now)
         if status != self.memory.status:
+            self._tally.turned(self.memory, status, now=now)
             self.memory = msgspec.structs.replace(self.memory, status=status)
 
     def _begin_end(self, ending: Ending, seen: ObservedPod, now: float) -> None:
@@ -297,7 +305,7 @@ class PodWorker:
             else:
                 self.memory = await self._executor.execute(action, self.memory, self._seen())
             if isinstance(action, TearDownPod):
-                self._tools.neighbours.ring_waiting()
+                self._tools.neighbours.ring_waiting("pod_terminated")
             if isinstance(action, ForgetPod):
                 self.forgotten = True
                 return
@@ -349,12 +357,14 @@ class PodWorker:
             trouble = container_trouble(self.memory.troubles.get(name), error, now=now)
             self._unsure = not isinstance(error, (ConfigError, HookFailed))
             self._tools.pulls.doubt(self._uid, name)
+            self._tally.started(self.memory, name, error)
             self.memory = with_trouble(self.memory, action, trouble)
             self._event(EventType.WARNING, "Failed", f"Error: {error.detail}", name)
             text = str(error)
             log.warning("container does not start", pod=self._key, container=name, error=text)
             return not isinstance(error, HookFailed)
         self.memory = without_trouble(memory, name)
+        self._tally.started(memory, name)
         return done
 
     async def _run_hook(self, name: str, memory: PodMemory) -> bool:

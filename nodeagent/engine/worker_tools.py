@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from nodeagent.engine.pod_meter import PodMeter
 from nodeagent.engine.ports import Clock, DataSource, Recorder, Records
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.pulls import Pulls
@@ -32,8 +33,13 @@ class Neighbours(Protocol):
         """Whether admission has to wait for the end of pods that are leaving."""
         ...
 
-    def ring_waiting(self) -> None:
+    def ring_waiting(self, why: str) -> None:
         """Something of the node came free: who waits for it looks again, in the order of need."""
+        ...
+
+    @property
+    def freed_by(self) -> str:
+        """Why something came free last, "" if nothing did yet."""
         ...
 
     def id_range(self, memory: PodMemory) -> IdRange | None:
@@ -55,6 +61,7 @@ class WorkerTools(msgspec.Struct, frozen=True, kw_only=True):
     rules: Callable[[], NodeRules]
     neighbours: Neighbours
     publish: Callable[[PodMemory, ObservedPod], None]
+    meter: PodMeter
     count_plan: Callable[[Plan], None]
     count_bug: Callable[[], None]
     look_soon: Callable[[PodUid], None]

@@ -149,6 +149,7 @@ class Workers:
         if seen.is_gone:
             return None
         log.warning("pod in the runtime that nobody wants", pod=uid, name=seen.name)
+        self._tools.meter.orphaned()
         return PodMemory(pod=orphan_pod(seen), seen_at=now, admitted=True)
 
     async def _live(self, uid: PodUid, worker: PodWorker) -> None:
@@ -162,9 +163,12 @@ class Workers:
         for other in self._workers.values():
             if other.memory.pod.key == worker.memory.pod.key:
                 other.ring()
-        self.neighbours.ring_waiting()
+        self.neighbours.ring_waiting("pods_removed")
         wish = self._state.desired(uid)
-        if (wish is not None and not wish.deleting) or not self._state.observed(uid).is_gone:
+        if wish is not None and not wish.deleting:
+            self._equipment().meter.restarted(static=wish.is_static)
+            self._begin(uid)
+        elif not self._state.observed(uid).is_gone:
             self._begin(uid)
 
     # --- asked by the server and by others --------------------------------------------------

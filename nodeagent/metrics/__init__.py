@@ -12,9 +12,12 @@ from prometheus_client.registry import Collector
 
 from nodeagent.metrics.certificates import CertificateMetrics
 from nodeagent.metrics.http import HttpMetrics
+from nodeagent.metrics.images import ImageMetrics
 from nodeagent.metrics.instruments import SECONDS
+from nodeagent.metrics.node import NodeMetrics
 from nodeagent.metrics.pods import PodMetrics
 from nodeagent.metrics.runtime import RuntimeMetrics
+from nodeagent.metrics.storage import StorageMetrics
 
 
 class AgentMetrics:
@@ -44,15 +47,11 @@ class AgentMetrics:
             buckets=(0.001, *SECONDS),
             registry=self.registry,
         )
-        self.disk_rounds = Histogram(
-            "kubelet_volume_metric_collection_duration_seconds",
-            "Seconds that a slow walk over pods' volumes and logs took.",
-            ("metric_source",),
-            buckets=(*SECONDS, 60.0, 300.0, 1800.0),
-            registry=self.registry,
-        )
         self.runtime = RuntimeMetrics(self.registry)
-        self.pods = PodMetrics(self.registry, self.runtime)
+        self.pods = PodMetrics(self.registry)
+        self.images = ImageMetrics(self.registry)
+        self.storage = StorageMetrics(self.registry)
+        self.node = NodeMetrics(self.registry)
         self.http = HttpMetrics(self.registry)
         self.certificates = CertificateMetrics(self.registry)
         ProcessCollector(registry=self.registry)

@@ -1,185 +1,201 @@
-"""What happens to pods: starts, ends, refusals, and how long things took."""
+"""What happens to pods and their containers: starts, ends, refusals, and how long things took."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 
-from nodeagent.metrics.instruments import POD_SECONDS, PULL_SECONDS, SECONDS, BareCounter
-from nodeagent.metrics.runtime import RuntimeMetrics
+from nodeagent.metrics.instruments import POD_SECONDS, Maker
+from nodeagent.metrics.resizes import ResizeMetrics
 
-_MIB, _GIB = 1 << 20, 1 << 30
-_SIZES = (
-    (100 * _GIB, ">100GB"),
-    (50 * _GIB, "50GB-100GB"),
-    (20 * _GIB, "20GB-50GB"),
-    (10 * _GIB, "10GB-20GB"),
-    (5 * _GIB, "5GB-10GB"),
-    (_GIB, "1GB-5GB"),
-    (500 * _MIB, "500MB-1GB"),
-    (100 * _MIB, "100MB-500MB"),
-    (10 * _MIB, "10MB-100MB"),
-    (-1, "0-10MB"),
+_PER_POD = (1.0, 2.0, 4.0, 8.0, 16.0)
+_OUT_OF = "OutOf"
+# Refusals that have a series of their own: any resource may be short, and any word be a reason.
+_REFUSALS = frozenset(
+    """AppArmor PodOSSelectorNodeLabelDoesNotMatch PodOSNotSupported InvalidNodeInfo
+    InitContainerRestartPolicyForbidden SupplementalGroupsPolicyNotSupported
+    UnexpectedAdmissionError UnknownReason UnexpectedPredicateFailureType OutOfcpu OutOfmemory
+    OutOfephemeral-storage OutOfpods PodLevelResourcesNotSupported PodFeatureUnsupported
+    TaintToleration Evicted SysctlForbidden TopologyAffinityError NodeShutdown
+    VolumeAttachmentLimitExceeded""".split()
 )
 
 
 class PodMetrics:
-    """Implements the engine's `PodMeter`, but for what the start of a pod as a whole took."""
+    """Implements the engine's `PodMeter`."""
 
-    def __init__(self, registry: CollectorRegistry, runtime: RuntimeMetrics) -> None:
-        self.relisted = runtime.relisted
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, registry=registry)
-
-        def histogram(
-            name: str, text: str, *labels: str, buckets: tuple[float, ...] = SECONDS
-        ) -> Histogram:
-            return Histogram(name, text, labels, buckets=buckets, registry=registry)
-
-        self._steps = histogram(
+    def __init__(self, registry: CollectorRegistry) -> None:
+        make = Maker(registry)
+        self.resizes = ResizeMetrics(registry)
+        self._steps = make.histogram(
             "kubelet_pod_worker_duration_seconds",
-            "Seconds that one pass of a pod's worker took.",
+            "Seconds that one pass of a pod's worker took, by what it was for.",
             "operation_type",
         )
-        self._waits = histogram(
+        self._waits = make.histogram(
             "kubelet_pod_worker_start_duration_seconds",
             "Seconds from a pod being wanted to the first pass of its worker.",
         )
-        self.start = histogram(
+        self._per_pod = make.histogram(
+            "kubelet_containers_per_pod_count",
+            "Containers that the spec of a pod has when its worker begins.",
+            buckets=_PER_POD,
+        )
+        self._start = make.histogram(
             "kubelet_pod_start_duration_seconds",
-            "Seconds from a pod being wanted to its containers running.",
+            "Seconds from a pod being wanted to its being Running.",
             buckets=POD_SECONDS,
         )
-        self.start_sli = histogram(
+        self._start_sli = make.histogram(
             "kubelet_pod_start_sli_duration_seconds",
-            "Seconds from a pod's creation to its containers running, without pulls of images.",
+            "Seconds from a pod's creation to all its containers running, less those of pulls and"
+            " init containers.",
             buckets=POD_SECONDS,
         )
-        self.start_total = histogram(
+        self._start_total = make.histogram(
             "kubelet_pod_start_total_duration_seconds",
-            "Seconds from a pod's creation to its containers running, with pulls of images.",
+            "Seconds from a pod's creation to all its containers running, all included.",
             buckets=POD_SECONDS,
         )
-        self._pods = counter("kubelet_started_pods_total", "Sandboxes that were made.")
-        self._pod_errors = counter(
-            "kubelet_started_pods_errors_total", "Sandboxes that could not be made."
+        self._first = make.gauge(
+            "kubelet_first_network_pod_start_sli_duration_seconds",
+            "kubelet_pod_start_sli_duration_seconds of the first pod with a network of its own.",
         )
-        self._user_pods = counter(
+        self._pods = make.counter(
+            "kubelet_started_pods_total", "Pods that were to get a sandbox, and did or did not."
+        )
+        self._pod_errors = make.counter(
+            "kubelet_started_pods_errors_total", "Pods that could not get a sandbox."
+        )
+        self._user_pods = make.counter(
             "kubelet_started_user_namespaced_pods_total",
-            "Sandboxes with user ids of their own that were made.",
+            "Pods with user ids of their own that were to get a sandbox.",
         )
-        self._user_pod_errors = counter(
+        self._user_pod_errors = make.counter(
             "kubelet_started_user_namespaced_pods_errors_total",
-            "Sandboxes with user ids of their own that could not be made.",
+            "Pods with user ids of their own that could not get a sandbox.",
         )
-        self._sandboxes = histogram(
+        self._sandboxes = make.histogram(
             "kubelet_run_podsandbox_duration_seconds",
             "Seconds that the making of a sandbox took.",
             "runtime_handler",
         )
-        self._sandbox_errors = counter(
+        self._sandbox_errors = make.counter(
             "kubelet_run_podsandbox_errors_total",
             "Sandboxes that could not be made, by handler.",
             "runtime_handler",
         )
-        self._containers = counter(
-            "kubelet_started_containers_total", "Containers that were started.", "container_type"
+        self._containers = make.counter(
+            "kubelet_started_containers_total",
+            "Containers that were to be started, and were or were not.",
+            "container_type",
         )
-        self._container_errors = counter(
+        self._container_errors = make.counter(
             "kubelet_started_containers_errors_total",
-            "Containers that could not be started.",
+            "Containers that could not be started, by the reason that status shows.",
             "container_type",
             "code",
         )
-        self._ends = counter(
+        self._ends = make.counter(
             "kubelet_terminated_containers_total",
-            "Containers that ended.",
+            "Containers that ended, each once.",
             "container_type",
             "exit_code",
             "reason",
         )
-        self._refusals = counter(
+        self._image_volumes = make.counter(
+            "kubelet_image_volume_requested_total",
+            "Image volumes of containers that were to be started.",
+        )
+        self._image_mounts = make.counter(
+            "kubelet_image_volume_mounted_succeed_total", "Image volumes that were mounted."
+        )
+        self._image_mount_errors = make.counter(
+            "kubelet_image_volume_mounted_errors_total", "Image volumes that could not be mounted."
+        )
+        self._refusals = make.counter(
             "kubelet_admission_rejections_total", "Pods refused by admission.", "reason"
         )
-        self._cgroups = histogram(
-            "kubelet_cgroup_manager_duration_seconds",
-            "Seconds that work on pods' cgroups took.",
-            "operation_type",
+        self._preemptions = make.bare_counter(
+            "kubelet_preemptions",
+            "Pods ended for a critical one, by the resource that was short.",
+            "preemption_signal",
         )
-        self._pulls = histogram(
-            "kubelet_image_pull_duration_seconds",
-            "Seconds that pulls of images took.",
-            "image_size_in_bytes",
-            buckets=PULL_SECONDS,
-        )
-        self._images_removed = counter(
-            "kubelet_image_garbage_collected_total", "Images that were collected.", "reason"
-        )
-        self._volumes = histogram(
-            "storage_operation_duration_seconds",
-            "Seconds that work on volumes took; here all volumes of a pod at once.",
-            "volume_plugin",
-            "operation_name",
-            "status",
-            "migrated",
-        )
-        self.evictions = BareCounter(
-            "kubelet_evictions", "Pods evicted.", ("eviction_signal",), registry=registry
-        )
-        self.preemptions = BareCounter(
-            "kubelet_preemptions", "Pods preempted.", ("preemption_signal",), registry=registry
-        )
-        self.restarted = counter(
+        self._restarted = make.counter(
             "kubelet_restarted_pods_total", "Pods that came again with the same uid.", "static"
         )
-        self.orphaned = counter(
+        self._orphaned = make.counter(
             "kubelet_orphaned_runtime_pods_total", "Pods in the runtime that nobody wanted."
         )
+        for static in ("", "true"):
+            self._restarted.labels(static)
 
     def stepped(self, operation: str, seconds: float) -> None:
         """See `PodMeter`."""
         self._steps.labels(operation).observe(seconds)
 
-    def began(self, waited: float) -> None:
+    def began(self, containers: int, waited: float | None) -> None:
         """See `PodMeter`."""
-        self._waits.observe(waited)
+        self._per_pod.observe(containers)
+        if waited is not None:
+            self._waits.observe(waited)
 
     def refused(self, reason: str) -> None:
         """See `PodMeter`."""
+        if reason not in _REFUSALS:
+            reason = "OutOfExtendedResources" if reason.startswith(_OUT_OF) else "Other"
         self._refusals.labels(reason).inc()
 
-    def sandbox(self, handler: str, seconds: float, *, failed: bool, own_users: bool) -> None:
+    def preempted(self, reason: str) -> None:
+        """See `PodMeter`."""
+        signal = reason.removeprefix(_OUT_OF) if reason.startswith(_OUT_OF) else ""
+        self._preemptions.labels(signal).inc()
+
+    def pod(self, *, failed: bool, own_users: bool) -> None:
+        """See `PodMeter`."""
+        self._pods.inc()
+        self._pod_errors.inc(failed)
+        if own_users:
+            self._user_pods.inc()
+            self._user_pod_errors.inc(failed)
+
+    def sandbox(self, handler: str, seconds: float, *, failed: bool) -> None:
         """See `PodMeter`."""
         self._sandboxes.labels(handler).observe(seconds)
-        (self._pod_errors if failed else self._pods).inc()
         if failed:
             self._sandbox_errors.labels(handler).inc()
-        if own_users:
-            (self._user_pod_errors if failed else self._user_pods).inc()
 
     def container(self, kind: str, error: str) -> None:
         """See `PodMeter`."""
+        self._containers.labels(kind).inc()
         if error:
             self._container_errors.labels(kind, error).inc()
-        else:
-            self._containers.labels(kind).inc()
+
+    def image_volumes(self, number: int, *, failed: bool) -> None:
+        """See `PodMeter`."""
+        self._image_volumes.inc(number)
+        (self._image_mount_errors if failed else self._image_mounts).inc(number)
 
     def ended(self, kind: str, exit_code: int, reason: str) -> None:
         """See `PodMeter`."""
         self._ends.labels(kind, str(exit_code), reason).inc()
 
-    def cgroup(self, operation: str, seconds: float) -> None:
+    def runs(self, seconds: float) -> None:
         """See `PodMeter`."""
-        self._cgroups.labels(operation).observe(seconds)
+        self._start.observe(seconds)
 
-    def pull_took(self, size_bytes: int, seconds: float) -> None:
-        """An image of that size was pulled."""
-        label = next(label for least, label in _SIZES if size_bytes > least)
-        self._pulls.labels(label).observe(seconds)
-
-    def volumes_set_up(self, seconds: float, *, failed: bool) -> None:
+    def started(
+        self, seconds: float, *, without: float, stateful: bool, first_with_network: bool
+    ) -> None:
         """See `PodMeter`."""
-        status = "fail-unknown" if failed else "success"
-        self._volumes.labels("all", "volume_mount", status, "false").observe(seconds)
+        self._start_total.observe(seconds)
+        if stateful:
+            return
+        self._start_sli.observe(seconds - without)
+        if first_with_network:
+            self._first.set(seconds - without)
 
-    def image_removed(self, reason: str) -> None:
+    def restarted(self, *, static: bool) -> None:
         """See `PodMeter`."""
-        self._images_removed.labels(reason).inc()
+        self._restarted.labels("true" if static else "").inc()
+
+    def orphaned(self) -> None:
+        """See `PodMeter`."""
+        self._orphaned.inc()

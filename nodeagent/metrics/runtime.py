@@ -2,58 +2,47 @@
 
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
-from nodeagent.metrics.instruments import SECONDS, BareCounter
+from nodeagent.metrics.instruments import SECONDS, Maker
 
 _CALLS = tuple(round(0.005 * 2.5**power, 6) for power in range(14))
 
 
 class RuntimeMetrics:
-    """`told` is called for each CRI call that ended, `relisted` for each list of everything."""
+    """`told` is called for each CRI call that ended. Implements the engine's `LookMeter`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        by_type = ("operation_type",)
-        self._calls = Counter(
-            "kubelet_runtime_operations_total",
-            "Calls of the container runtime.",
-            by_type,
-            registry=registry,
+        make, by_type = Maker(registry), "operation_type"
+        self._calls = make.counter(
+            "kubelet_runtime_operations_total", "Calls of the container runtime.", by_type
         )
-        self._errors = Counter(
+        self._errors = make.counter(
             "kubelet_runtime_operations_errors_total",
             "Calls of the container runtime that failed.",
             by_type,
-            registry=registry,
         )
-        self._seconds = Histogram(
+        self._seconds = make.histogram(
             "kubelet_runtime_operations_duration_seconds",
             "Seconds that calls of the container runtime took.",
             by_type,
             buckets=_CALLS,
-            registry=registry,
         )
-        self._relist = Histogram(
+        self._relist = make.histogram(
             "kubelet_pleg_relist_duration_seconds",
             "Seconds that a list of everything in the runtime took.",
-            buckets=SECONDS,
-            registry=registry,
         )
-        self._interval = Histogram(
+        self._interval = make.histogram(
             "kubelet_pleg_relist_interval_seconds",
             "Seconds between two lists of everything; events tell what happens in between.",
             buckets=(*SECONDS, 30.0, 60.0, 120.0, 300.0),
-            registry=registry,
         )
-        self._seen = Gauge(
-            "kubelet_pleg_last_seen_seconds",
-            "When the runtime was last listed, as Unix time.",
-            registry=registry,
+        self._look = make.histogram(
+            "kubelet_pleg_pod_relist_duration_seconds",
+            "Seconds that a look at one pod, or at one container of it, took.",
         )
-        self._discarded = BareCounter(
-            "kubelet_pleg_discard_events",
-            "Events of the runtime that were dropped for want of room: none ever is.",
-            registry=registry,
+        self._seen = make.gauge(
+            "kubelet_pleg_last_seen_seconds", "When the runtime was last listed, as Unix time."
         )
         self._last: float | None = None
 
@@ -64,11 +53,16 @@ class RuntimeMetrics:
         if failed:
             self._errors.labels(operation).inc()
 
-    def relisted(self, seconds: float) -> None:
-        """Everything was listed."""
+    def relisted(self, seconds: float, *, failed: bool) -> None:
+        """See `LookMeter`."""
         now = time.monotonic()
         self._relist.observe(seconds)
         if self._last is not None:
             self._interval.observe(now - self._last)
         self._last = now
-        self._seen.set_to_current_time()
+        if not failed:
+            self._seen.set_to_current_time()
+
+    def looked(self, seconds: float) -> None:
+        """See `LookMeter`."""
+        self._look.observe(seconds)

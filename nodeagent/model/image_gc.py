@@ -31,12 +31,13 @@ class KnownImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):
-    """An image that is to go, and why."""
+    """An image that is to go, and why; `aged` for its age alone."""
 
     ref: ImageRef
     name: str
     size_bytes: int
     why: str
+    aged: bool = False
 
 
 class GcPlan(msgspec.Struct, frozen=True, kw_only=True):

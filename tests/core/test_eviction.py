@@ -14,7 +14,7 @@ from nodeagent.core.eviction import (
     ranked,
     thresholds_of,
 )
-from nodeagent.core.local_limits import has_local_limits, violation
+from nodeagent.core.local_limits import Violation, has_local_limits, violation
 from nodeagent.core.signals import signals_of
 from nodeagent.model.eviction import (
     EvictionState,
@@ -358,7 +358,8 @@ def test_who_takes_more_than_it_may_is_told_so(
     spec: v1.PodSpec, use: dict[str, Any], own_images: bool, text: str
 ) -> None:
     assert has_local_limits(spec) or not text
-    assert violation(spec, PodUse(disk_known=True, **use), own_images=own_images) == text
+    broken = violation(spec, PodUse(disk_known=True, **use), own_images=own_images)
+    assert (broken.text if broken is not None else "") == text
 
 
 def test_one_container_may_be_beyond_its_limit_while_the_pod_is_within() -> None:
@@ -371,10 +372,11 @@ def test_one_container_may_be_beyond_its_limit_while_the_pod_is_within() -> None
         )
     ).spec
     use = PodUse(layers={"a": Space(used=8 * MI)}, logs={"a": Space(used=4 * MI)}, disk_known=True)
-    assert violation(spec, use, own_images=False) == (
-        'Container a exceeded its local ephemeral storage limit "10Mi". '
+    assert violation(spec, use, own_images=False) == Violation(
+        "ephemeralcontainerfs.limit",
+        'Container a exceeded its local ephemeral storage limit "10Mi". ',
     )
-    assert violation(spec, use, own_images=True) == ""
+    assert violation(spec, use, own_images=True) is None
 
 
 def test_a_pod_without_limits_need_not_be_measured() -> None:

@@ -114,7 +114,7 @@ async def agent_inside(
     threads, stop, given = Threads(), asyncio.Event(), Given()
     try:
         async with open_cri(runtime.endpoint, image_endpoint="", timeout=60.0) as cri:
-            engine = Assembly(settings, cri, threads, AgentMetrics())
+            engine = Assembly(settings, cri, threads, AgentMetrics(), None)
             await engine.load()
             engine.sources = Sources(
                 {Source.API: given}, on_change=lambda wishes, _: engine.state.want(wishes)

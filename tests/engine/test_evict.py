@@ -81,7 +81,7 @@ class Evicting:
                 thresholds=thresholds_of(hard, soft, graces, {}, pods_limited=False), **rules
             ),
         )
-        self.evictor.on_evicted = self.counted.append
+        self.evictor.on_evicted = lambda signal, _: self.counted.append(signal)
         self.task = asyncio.create_task(self.evictor.run())
 
     async def _free(self) -> None:

@@ -14,12 +14,15 @@ from nodeagent.engine.gate import Gate
 from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.observe import Observer
+from nodeagent.engine.pod_starts import PodStarts
 from nodeagent.engine.probing import Probing
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.state import NodeState
+from nodeagent.engine.timed_sight import TimedSight
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.engine.workers import Workers
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.actions import Plan
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import ContainerId, PodUid
@@ -80,10 +83,10 @@ class Node:
         self.shown: list[tuple[PodUid, v1.PodStatus | None]] = []
         self.ready = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-        self.state = NodeState()
+        self.state, self.metrics = NodeState(), AgentMetrics()
         self.observer = Observer(
             runtime=runtime,
-            sight=runtime,
+            sight=TimedSight(runtime, self.metrics.runtime),
             state=self.state,
             files=machine.files,
             ooms=machine.ooms,
@@ -97,7 +100,9 @@ class Node:
             files=machine.pull_files,
             clock=clock,
             rules=AccessRules(),
+            checked=self.metrics.images.checked,
         )
+        self.starts = PodStarts(self.metrics.pods, memory=self.workers.memory, clock=clock)
         self.pulls = Pulls(
             images=runtime,
             recorder=machine.recorder,
@@ -105,6 +110,7 @@ class Node:
             on_done=self.workers.ring,
             access=self.access,
             bucket=Bucket(rate=50, burst=100),
+            meter=self.metrics.images,
         )
         self.keeper = NodeKeeper(runtime=runtime, facts=FACTS, on_change=self.workers.ring_all)
         self.configs = Configs(
@@ -127,7 +133,9 @@ class Node:
             listener=self,
             rules=ProbeRules(),
         )
+        self.pulls.on_pulled = self.starts.pulled
         self.publisher.listen(self._note_shown)
+        self.publisher.listen(lambda uid: self.starts.hear(uid, self.publisher.pod(uid)))
         self.workers.on_forgotten = self._forgotten
         self.publish: Callable[[PodMemory, ObservedPod], None] = self.publisher.publish
         self.workers.equip(self._worker_tools())
@@ -146,6 +154,7 @@ class Node:
             observer=self.observer,
             pulls=self.pulls,
             configs=self.configs,
+            meter=self.metrics.pods,
             gate=self.gate,
             forget_probes=self.probing.forget,
         )
@@ -162,6 +171,7 @@ class Node:
             node=lambda: self.keeper.facts,
             rules=lambda: self.rules,
             neighbours=self.workers.neighbours,
+            meter=self.metrics.pods,
             publish=lambda memory, seen: self.publish(memory, seen),
             count_plan=self.plans.append,
             count_bug=self._count_bug,

@@ -50,6 +50,10 @@ class SystemdTree:
         self._open_bus = open_bus
         self._told: dict[str, list[Property]] = {}
 
+    def has(self, path: str) -> bool:
+        """Whether the slice's cgroup exists."""
+        return self._inner.has(driver_path(path, SYSTEMD))
+
     def ensure(self, path: str, cgroup: PodCgroup, *, lift: bool) -> None:
         """The slice is known to systemd with these limits, and has them in every hierarchy."""
         folder = driver_path(path, SYSTEMD)

@@ -15,6 +15,7 @@ from nodeagent.adapters.volumes.base import (
     place_of,
 )
 from nodeagent.adapters.volumes.failures import about, failing_at
+from nodeagent.adapters.volumes.timing import MOUNT, Tell, nobody, timed, with_driver
 from nodeagent.aio.threads import Threads
 from nodeagent.aio.turns import Turns
 from nodeagent.core.claim_use import (
@@ -44,7 +45,7 @@ class ClaimVolume:
     """Has no place of its own: what it sets up lies, and is taken down, under the volume's kind.
 
     `root` is the agent's folder. `joined` says that the node is of a cluster, which makes the
-    claims of ephemeral volumes.
+    claims of ephemeral volumes. `tell` hears what the volumes' own kinds do.
     """
 
     name = "kubernetes.io/persistent-volume-claim"
@@ -64,6 +65,7 @@ class ClaimVolume:
         self._data, self._kinds, self._root, self._node = data, kinds, root, node
         self._files, self._threads, self._joined = files, threads, joined
         self._turns = Turns()
+        self.tell: Tell = nobody
 
     def handles(self, volume: v1.Volume) -> bool:
         """Whether it is a persistentVolumeClaim, or has a claim made for it."""
@@ -108,7 +110,8 @@ class ClaimVolume:
         where = place_of(self._root, pod.uid, kind.name, found.name)
         source = volume.persistentVolumeClaim
         read_only = bool(source.readOnly) if source is not None else False
-        made = await kind.set_up_persistent(pod, found, where, claim=claim, read_only=read_only)
+        with timed(self.tell, with_driver(kind.name, found.spec.csi), MOUNT):
+            made = await kind.set_up_persistent(pod, found, where, claim=claim, read_only=read_only)
         return msgspec.structs.replace(made, gid=_gid(found))
 
     async def _volume(self, claim: Claim) -> PersistentVolume:

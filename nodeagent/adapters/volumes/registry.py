@@ -7,6 +7,7 @@ from pathlib import Path
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Plugin, place_of
+from nodeagent.adapters.volumes.claim import ClaimVolume
 from nodeagent.adapters.volumes.env_file import read_env_file
 from nodeagent.adapters.volumes.failures import (
     as_volume_error,
@@ -16,6 +17,7 @@ from nodeagent.adapters.volumes.failures import (
 )
 from nodeagent.adapters.volumes.meter import Meter
 from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
+from nodeagent.adapters.volumes.timing import MOUNT, UNMOUNT, Tell, nobody, timed, with_driver
 from nodeagent.aio.threads import Threads
 from nodeagent.core.references import used_volumes
 from nodeagent.core.refresh import earliest
@@ -65,6 +67,14 @@ class VolumeRegistry:
         self._files = files
         self._threads = threads
         self._meter = Meter(root, self._plugins, files)
+        self._tell: Tell = nobody
+
+    def tell(self, tell: Tell) -> None:
+        """Tell what work on volumes takes; of a claim's volume its own kind is told."""
+        self._tell = tell
+        for plugin in self._plugins:
+            if isinstance(plugin, ClaimVolume):
+                plugin.tell = tell
 
     def unsupported(self, pod: DesiredPod) -> str:
         """Why the pod's volumes cannot work here, by the first such volume; "" if they can."""
@@ -110,7 +120,10 @@ class VolumeRegistry:
             if plugin is None:
                 raise NotSupported(op="find", target="plugin", detail=_no_plugin(volume))
             place = place_of(self._root, pod.uid, plugin.name, volume.name)
-            return await plugin.set_up(pod, volume, place)
+            if isinstance(plugin, ClaimVolume):
+                return await plugin.set_up(pod, volume, place)
+            with timed(self._tell, with_driver(plugin.name, volume.csi), MOUNT):
+                return await plugin.set_up(pod, volume, place)
         except (VolumeError, HostError) as error:
             raise set_up_failed(as_volume_error(error), volume.name, left) from error
 
@@ -177,7 +190,8 @@ class VolumeRegistry:
         plugin = next((p for p in self._plugins if _folder_name(p.name) == kind), None)
         place = place_of(self._root, uid, kind, name)
         if plugin is not None:
-            await plugin.tear_down(place)
+            with timed(self._tell, plugin.name, UNMOUNT):
+                await plugin.tear_down(place)
             return
         for point in await self._threads.run(self._kernel.mounts_below, place.path):
             await self._files.unmount(point)

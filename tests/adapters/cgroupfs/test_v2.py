@@ -229,6 +229,17 @@ async def test_a_pod_is_listed_and_removed_with_what_runs_in_it(node: Node) -> N
     threads.close()
 
 
+async def test_work_on_cgroups_is_told_as_what_it_was(node: Node) -> None:
+    threads, told = Threads(1), list[str]()
+    cgroups = Kubepods(node.tree, threads, tell=lambda operation, _: told.append(operation))
+    pod = PodCgroup(path=POD, resources=Resources(cpu_shares=2))
+    await cgroups.ensure_pod(pod)
+    await cgroups.ensure_pod(pod)
+    await cgroups.remove_pod(UID)
+    assert told == ["create", "update", "destroy"]
+    threads.close()
+
+
 UNIFIED = read_layout(Path("/proc/self/mountinfo").read_text()).unified
 SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
