@@ -1,8 +1,9 @@
 """Builds what tells metrics and stats: a piece of `app.py`."""
 
+import asyncio
 import gzip
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,10 +14,17 @@ from nodeagent.adapters.containerd.processes import listener
 from nodeagent.adapters.cri.connect import Cri
 from nodeagent.adapters.host.disk_usage import DiskWalker
 from nodeagent.adapters.host.facts import HostFacts
-from nodeagent.adapters.host.machine import HostSpaces, cgroup_of, own_start, read_machine
+from nodeagent.adapters.host.machine import (
+    HostSpaces,
+    cgroup_of,
+    own_start,
+    own_written,
+    read_machine,
+)
 from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.aio.clock import WallClock
 from nodeagent.aio.joined import Joined
+from nodeagent.aio.lag import watch_lag
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
 from nodeagent.build import Driver
@@ -26,6 +34,7 @@ from nodeagent.core.log_paths import pod_log_directory
 from nodeagent.core.mirror import is_mirror
 from nodeagent.core.resource_metrics import resource_page
 from nodeagent.core.summary import SystemPart, summary_of
+from nodeagent.engine.disk_metrics import DiskCollector
 from nodeagent.engine.disk_watch import DiskParts, DiskWatch
 from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.image_gc import ImageGc
@@ -42,11 +51,14 @@ from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.workers import Workers
 from nodeagent.metrics import AgentMetrics
-from nodeagent.metrics.http import HttpMetrics
+from nodeagent.metrics.about import Feature
+from nodeagent.model.disk_figures import DiskFigures
 from nodeagent.model.node import PodDirs
 from nodeagent.model.scrapes import Page, TextForm, Tier
+from nodeagent.server.documents import build_labels
 from nodeagent.server.figures import Asked, Figures
 from nodeagent.settings import Settings, node_version
+from nodeagent.settings.gates import LOCKED_ON, OFF, ON, stage_of
 
 PACKING = 1  # the fastest level of gzip: text of this kind shrinks to a twentieth with it
 
@@ -74,8 +86,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 class Requests:
     """Counts the requests of the node's ports: a `Tally`."""
 
-    def __init__(self, http: HttpMetrics) -> None:
-        self._http = http
+    def __init__(self, metrics: AgentMetrics) -> None:
+        self._http, self._health = metrics.http, metrics.health
 
     def began(self, asked: Asked) -> None:
         """See `Tally`."""
@@ -89,6 +101,14 @@ class Requests:
         """See `Tally`."""
         self._http.websocket(subresource)
 
+    def checked(self, name: str, *, wrong: bool) -> None:
+        """See `Tally`."""
+        self._health.checked(name, wrong=wrong)
+
+    def forget_checks(self) -> None:
+        """See `Tally`."""
+        self._health.forget()
+
 
 def _labels(asked: Asked) -> tuple[str, ...]:
     return asked.method, asked.path, asked.server_type, str(asked.long_running).lower()
@@ -100,10 +120,9 @@ class Metering:
     def __init__(self, settings: Settings, given: Given) -> None:
         self._metrics, self._endpoint = given.metrics, settings.runtime.endpoint
         given.metrics.add_probes(ProbeCollector(given.probing.counts))
-        _listen(given, settings)
         # A reading of many pods must not wait for the files of a pod that starts.
         self._threads = Threads(2, name="metering")
-        self._tier = Tier(settings.agent.metrics.tier.value)
+        self.use(settings)
         self._started = own_start()
         self._pages: Joined[tuple[Page, TextForm], bytes] = Joined()
         self._summaries: Joined[bool, bytes] = Joined()
@@ -123,6 +142,7 @@ class Metering:
         )
         self.disks.on_round = given.metrics.storage.went_round
         self.disks.on_walked = lambda seconds: given.metrics.storage.measured("du", seconds)
+        _listen(given, settings, self.disks.ask)
         self.meter = Meter(
             MeterParts(
                 usage=CgroupUsage(detect(), self._threads),
@@ -143,15 +163,24 @@ class Metering:
 
     def figures(self) -> Figures:
         """What servers are given."""
-        tally = Requests(self._metrics.http)
-        return Figures(text=self._text, summary=self._summary, tally=tally)
+        return Figures(
+            started_at=int(self._started),
+            text=self._text,
+            summary=self._summary,
+            tally=Requests(self._metrics),
+        )
 
     def components(self) -> dict[str, Component]:
-        """What runs: only the walk over disks, which waits until somebody asks."""
-        return {"disk usage": self.disks.run}
+        """What runs: the walk over disks, which waits until somebody asks, and a look at the
+        loop's own timers."""
+        return {"disk usage": self.disks.run, "loop lag": self._watch_lag}
+
+    async def _watch_lag(self) -> None:
+        await watch_lag(self._metrics.loop_lag.observe, steady=asyncio.get_running_loop().time)
 
     def use(self, settings: Settings) -> None:
-        """Take the tier of new settings."""
+        """Take the tier and the gates of new settings."""
+        self._metrics.about.features(_features(settings))
         self._tier = Tier(settings.agent.metrics.tier.value)
 
     def close(self) -> None:
@@ -175,8 +204,8 @@ class Metering:
                 reading, pods, failed=failed, openmetrics=openmetrics
             )
         else:
-            known = {Page.PROBES: self._metrics.probes, Page.OWN: self._metrics.own}
-            collected = tuple(known.get(page, tuple)())
+            known = {Page.PROBES: self._metrics.probes, Page.SLIS: self._metrics.slis}
+            collected = tuple(known.get(page, self._metrics.own)())
             text = lambda: page_of(collected, openmetrics=openmetrics)  # noqa: E731
         return await self._threads.run(_written, text, form.gzip)
 
@@ -202,7 +231,12 @@ class Metering:
         )
 
 
-def _listen(given: Given, settings: Settings) -> None:
+def _features(settings: Settings) -> Iterator[Feature]:
+    for name in sorted(LOCKED_ON | ON | OFF):
+        yield Feature(name=name, stage=stage_of(name), enabled=settings.gate(name))
+
+
+def _listen(given: Given, settings: Settings, ask: Callable[[], DiskFigures]) -> None:
     """Those who do something tell those who count it."""
     metrics, publisher, clock = given.metrics, given.publisher, WallClock()
     own = given.own
@@ -217,6 +251,9 @@ def _listen(given: Given, settings: Settings) -> None:
     given.volumes.tell(metrics.storage.operated)
     given.observer.on_missed = metrics.missed_events.inc
     given.image_gc.on_removed = metrics.images.removed
+    metrics.add(DiskCollector(ask, given.workers.memories))
+    metrics.count_written(own_written)
+    metrics.about.built(build_labels(node_version()), cgroups=given.driver.version)
     metrics.images.count_records(
         lambda: given.access.pulls_begun, lambda: given.access.pulls_recorded
     )

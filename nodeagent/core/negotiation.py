@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from nodeagent.model.scrapes import TextForm
 
 _OPENMETRICS = "application/openmetrics-text"
+_CLASSIC = "text/plain"
 _VERSIONS = ("", "0.0.1", "1.0.0")
+_SCHEMES = ("allow-utf-8", "underscores", "dots", "values")
 
 
 def text_form(accept: str, encodings: str) -> TextForm:
@@ -14,17 +16,30 @@ def text_form(accept: str, encodings: str) -> TextForm:
     for kind, fields, weight in _offers(accept):
         if kind == _OPENMETRICS and fields.get("version", "") in _VERSIONS:
             wanted = max(wanted, weight)
-        elif kind == "text/plain":
+        elif kind == _CLASSIC:
             classic = max(classic, weight)
     packed = any(kind in ("gzip", "*") and weight > 0 for kind, _, weight in _offers(encodings))
-    return TextForm(openmetrics=wanted > 0 and wanted >= classic, gzip=packed)
+    openmetrics = wanted > 0 and wanted >= classic
+    scheme = _scheme(accept, _OPENMETRICS if openmetrics else _CLASSIC)
+    return TextForm(openmetrics=openmetrics, gzip=packed, escaping=scheme)
 
 
 def content_type(form: TextForm) -> str:
     """The media type of an answer in this form."""
-    if form.openmetrics:
-        return f"{_OPENMETRICS}; version=1.0.0; charset=utf-8"
-    return "text/plain; version=0.0.4; charset=utf-8"
+    kind = f"{_OPENMETRICS}; version=1.0.0" if form.openmetrics else f"{_CLASSIC}; version=0.0.4"
+    return f"{kind}; charset=utf-8; escaping={form.escaping}"
+
+
+def _scheme(accept: str, chosen: str) -> str:
+    """How names are escaped, which no name of ours needs: what the header asks for last, up to
+    the form that was chosen."""
+    scheme = "underscores"
+    for kind, fields, _ in sorted(_offers(accept), key=lambda offer: -offer[2]):
+        if fields.get("escaping") in _SCHEMES:
+            scheme = fields["escaping"]
+        if kind == chosen:
+            break
+    return scheme
 
 
 def _offers(header: str) -> Iterator[tuple[str, dict[str, str], float]]:

@@ -24,7 +24,11 @@ class Tier(enum.StrEnum):
 
 
 class TextForm(msgspec.Struct, frozen=True, kw_only=True):
-    """How an answer is written: OpenMetrics or the classic text format, packed by gzip or not."""
+    """How an answer is written: OpenMetrics or the classic text format, packed by gzip or not.
+
+    `escaping` is the way in which names would be escaped that are not plain.
+    """
 
     openmetrics: bool = False
     gzip: bool = False
+    escaping: str = "underscores"

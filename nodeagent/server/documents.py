@@ -2,6 +2,7 @@
 
 import datetime as dt
 import platform
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,6 +81,13 @@ def api_resources(kinds: Iterable[Kind]) -> dict[str, Any]:
         "groupVersion": "v1",
         "resources": [*resources, {**log, "verbs": ["get"]}],
     }
+
+
+def build_labels(version: str) -> dict[str, str]:
+    """The same as labels of kubernetes_build_info."""
+    info = version_info(version)
+    words = (re.sub("([A-Z])", r"_\1", name).lower() for name in info)
+    return {word: str(value) for word, value in zip(words, info.values(), strict=True)}
 
 
 def version_info(version: str) -> dict[str, Any]:

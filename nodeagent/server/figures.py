@@ -36,6 +36,14 @@ class Tally(Protocol):
         """A WebSocket was taken for "exec", "attach" or "portforward" and is translated here."""
         ...
 
+    def checked(self, name: str, *, wrong: bool) -> None:
+        """Health was asked for, and this check of it was made."""
+        ...
+
+    def forget_checks(self) -> None:
+        """Count them anew."""
+        ...
+
 
 class NoTally:
     """Counts nothing."""
@@ -47,6 +55,12 @@ class NoTally:
         """See `Tally`."""
 
     def websocket(self, subresource: str) -> None:
+        """See `Tally`."""
+
+    def checked(self, name: str, *, wrong: bool) -> None:
+        """See `Tally`."""
+
+    def forget_checks(self) -> None:
         """See `Tally`."""
 
 
@@ -63,9 +77,11 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     `text`: a page in a form, packed already where the form says gzip (`metrics_pages` has what
     answers a request with it). `summary`: the JSON of /stats/summary; it takes whether only CPU
-    and memory are asked for (`only_cpu_and_memory=true`).
+    and memory are asked for (`only_cpu_and_memory=true`). `started_at`: when the process was
+    started, as Unix time; 0 where nobody is to be told.
     """
 
+    started_at: int = 0
     text: Callable[[Page, TextForm], Awaitable[bytes]] = _nothing
     summary: Callable[[bool], Awaitable[bytes]] = _no_summary
     tally: Tally = NoTally()

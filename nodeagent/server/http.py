@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from typing import Any, cast
@@ -19,10 +20,11 @@ from nodeagent.aio.threads import Threads
 from nodeagent.logs import get_logger
 from nodeagent.model.scrapes import Page
 from nodeagent.server import documents
+from nodeagent.server.counted import LOCAL_PATHS, asked
 from nodeagent.server.deeds import Deeds
 from nodeagent.server.explained import explain_pod, problems_of
 from nodeagent.server.feed import Feed, wait_for
-from nodeagent.server.figures import Figures
+from nodeagent.server.figures import Figures, NoTally
 from nodeagent.server.kinds import Kind, Scope
 from nodeagent.server.log_choice import (
     choose_container,
@@ -68,6 +70,9 @@ class Handler(tornado.web.RequestHandler):
     def initialize(self, shared: Shared) -> None:
         self.shared, self.view = shared, shared.view
         self.closed = False
+        self._tally = self.view.figures.tally if self.view.figures is not None else NoTally()
+        self._began, self._asked = time.monotonic(), asked(self.request, "local", LOCAL_PATHS)
+        self._tally.began(self._asked)
 
     def prepare(self) -> None:
         uid = peer_uid(self)
@@ -78,6 +83,9 @@ class Handler(tornado.web.RequestHandler):
 
     def on_connection_close(self) -> None:
         self.closed = True
+
+    def on_finish(self) -> None:
+        self._tally.ended(self._asked, time.monotonic() - self._began)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")

@@ -14,6 +14,8 @@ async def answer_page(handler: tornado.web.RequestHandler, figures: Figures, pag
     body = await figures.text(page, form)
     handler.set_header("Content-Type", content_type(form))
     handler.set_header("Vary", "Accept, Accept-Encoding")
+    if figures.started_at:
+        handler.set_header("Process-Start-Time-Unix", str(figures.started_at))
     if form.gzip:
         handler.set_header("Content-Encoding", "gzip")
     await handler.finish(body)

@@ -20,7 +20,7 @@ from nodeagent.logs import get_logger
 from nodeagent.model.access import NOBODY, User, Wish
 from nodeagent.server import documents
 from nodeagent.server.backing import Backing, Switches
-from nodeagent.server.figures import Asked
+from nodeagent.server.counted import PORT_PATHS, asked
 from nodeagent.server.identity import Credentials, Identity, Unproven, bearer_token
 from nodeagent.server.permission import Permission
 from nodeagent.server.refusals import Refusal
@@ -28,12 +28,6 @@ from nodeagent.server.refusals import Refusal
 log = get_logger()
 
 TEXT = "text/plain; charset=utf-8"
-_METHODS = frozenset(("OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT"))
-_LONG = frozenset(("exec", "attach", "portforward", "debug"))
-_COUNTED = frozenset(
-    "healthz pods stats metrics metrics/cadvisor metrics/probes metrics/resource run exec attach "
-    "portForward containerLogs configz runningpods checkpoint logs debug flagz statusz".split()
-)
 
 
 class Guard(msgspec.Struct, frozen=True):
@@ -66,19 +60,9 @@ class NodeHandler(tornado.web.RequestHandler):
         self.is_stale = False  # the client was checked with another bundle than that of today
         self.user = NOBODY
         self._began = time.monotonic()
-        self._asked = self._labels()
+        server_type = "readonly" if port.guard is None else "readwrite"
+        self._asked = asked(self.request, server_type, PORT_PATHS)
         self.backing.figures.tally.began(self._asked)
-
-    def _labels(self) -> Asked:
-        parts = self.request.path.lstrip("/").split("/", 2)
-        path = "/".join(parts[:2]) if parts[0] == "metrics" else parts[0]
-        method = self.request.method or ""
-        return Asked(
-            method=method if method in _METHODS else "other",
-            path=path if path in _COUNTED else "other",
-            server_type="readonly" if self.port.guard is None else "readwrite",
-            long_running=path in _LONG,
-        )
 
     async def prepare(self) -> None:
         if self.port.guard is None or not self.guarded:

@@ -48,7 +48,10 @@ class Healthz(NodeHandler):
             return
         excluded = set(self.get_query_arguments("exclude"))
         lines, failed = [], []
+        tally = self.backing.figures.tally
         for check, wrong in found.items():
+            if check not in excluded:
+                tally.checked(check, wrong=bool(wrong))
             if check in excluded:
                 lines.append(f"[+]{check} excluded: ok\n")
             elif wrong:
@@ -97,7 +100,15 @@ class Metrics(NodeHandler):
     async def get(self, path: str) -> None:
         await answer_page(self, self.backing.figures, Page(path))
 
-    head = post = put = delete = patch = options = get
+    async def delete(self, path: str) -> None:
+        """What checks of health came to is counted anew; any other page is only read."""
+        if Page(path) is not Page.SLIS:
+            await self.get(path)
+            return
+        self.backing.figures.tally.forget_checks()
+        self.write("metrics reset\n")
+
+    head = post = put = patch = options = get
 
 
 class Summary(NodeHandler):

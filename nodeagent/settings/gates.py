@@ -14,8 +14,9 @@ LOCKED_ON = frozenset(
     UserNamespacesSupport VolumeAttributesClass""".split()
 )
 ON = frozenset(
-    """CPUCFSQuotaPeriod ComponentFlagz ComponentStatusz ContainerCheckpoint ContainerRestartRules
-    DRAExtendedResource DisableCPUQuotaWithExclusiveCPUs EnvFiles ExtendWebSocketsToKubelet
+    """ComponentFlagz ComponentStatusz ContainerCheckpoint ContainerRestartRules
+    CustomCPUCFSQuotaPeriod DRAExtendedResource DisableCPUQuotaWithExclusiveCPUs EnvFiles
+    ExtendWebSocketsToKubelet
     GracefulNodeShutdown GracefulNodeShutdownBasedOnPodPriority HostnameOverride
     InPlacePodLevelResourcesVerticalScaling InPlacePodVerticalScalingInitContainers
     KubeletCrashLoopBackOffMax KubeletEnsureSecretPulledImages KubeletSeparateDiskGC
@@ -38,8 +39,26 @@ OFF = frozenset(
 )
 # Given up, and in v1.36 locked to off; here it can still be set (decision 34).
 GIVEN_UP = frozenset({"GitRepoVolumeDriver"})
+# Stages that do not follow from the group a gate is in.
+_BETA_AND_OFF = frozenset(
+    """ClusterTrustBundle ClusterTrustBundleProjection PodCertificateRequest SELinuxMount
+    LocalStorageCapacityIsolationFSQuotaMonitoring""".split()
+)
+_DEPRECATED = frozenset(
+    """ChangeContainerStatusOnKubeletRestart DisableCPUQuotaWithExclusiveCPUs
+    DisableNodeKubeProxyVersion KubeletRegistrationGetOnExistsOnly""".split()
+)
 # AllAlpha and AllBeta are words of the gate syntax itself.
 KNOWN = LOCKED_ON | ON | OFF | GIVEN_UP | {"AllAlpha", "AllBeta"}
+
+
+def stage_of(name: str) -> str:
+    """ "ALPHA", "BETA" or "DEPRECATED"; "" for what is settled."""
+    if name in _DEPRECATED:
+        return "DEPRECATED"
+    if name in LOCKED_ON or name == "CustomCPUCFSQuotaPeriod":
+        return ""
+    return "BETA" if name in ON or name in _BETA_AND_OFF else "ALPHA"
 
 
 def is_enabled(name: str, configured: Mapping[str, bool]) -> bool:

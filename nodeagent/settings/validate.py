@@ -121,9 +121,9 @@ def _rest(config: KubeletConfiguration) -> Iterator[Complaint]:
     if config.user_namespaces.ids_per_pod % 65536:
         yield "userNamespaces.idsPerPod", "needs to be a multiple of 65536"
     if config.cpu_cfs_quota_period != 0.1 and not is_enabled(
-        "CPUCFSQuotaPeriod", config.feature_gates
+        "CustomCPUCFSQuotaPeriod", config.feature_gates
     ):
-        yield "cpuCFSQuotaPeriod", "other than 100ms needs feature gate CPUCFSQuotaPeriod"
+        yield "cpuCFSQuotaPeriod", "other than 100ms needs feature gate CustomCPUCFSQuotaPeriod"
     if config.qos_reserved and not is_enabled("QOSReserved", config.feature_gates):
         yield "qosReserved", "needs feature gate QOSReserved"
     taints = [(taint.key, taint.effect) for taint in config.register_with_taints]

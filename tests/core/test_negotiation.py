@@ -45,3 +45,36 @@ def test_openmetrics_goes_to_those_who_ask_for_it(accept: str, *, openmetrics: b
 )
 def test_gzip_goes_to_those_who_allow_it(encodings: str, *, packed: bool) -> None:
     assert text_form("", encodings).gzip is packed
+
+
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "text/plain;version=0.0.4;escaping=values;q=0.9"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"),
+        (
+            "text/plain;escaping=allow-utf-8",
+            "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8",
+        ),
+        (
+            "text/plain;escaping=nonsense",
+            "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
+        ),
+        (
+            PROMETHEUS_2,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
+        ),
+        (PROMETHEUS_3, "text/plain; version=0.0.4; charset=utf-8; escaping=values"),
+        (
+            "application/json;escaping=dots,text/plain;q=0.5,text/html;escaping=values;q=0.1",
+            "text/plain; version=0.0.4; charset=utf-8; escaping=dots",
+        ),
+    ],
+)
+def test_the_answer_says_how_names_are_escaped(accept: str, expected: str) -> None:
+    assert content_type(text_form(accept, "")) == expected

@@ -36,6 +36,7 @@ class Tally:
         self.begun: list[Asked] = []
         self.finished: list[Asked] = []
         self.websockets: list[str] = []
+        self.checks: list[tuple[str, bool]] = []
         self.one_ended = asyncio.Event()
 
     def began(self, asked: Asked) -> None:
@@ -47,6 +48,12 @@ class Tally:
 
     def websocket(self, subresource: str) -> None:
         self.websockets.append(subresource)
+
+    def checked(self, name: str, *, wrong: bool) -> None:
+        self.checks.append((name, wrong))
+
+    def forget_checks(self) -> None:
+        self.checks.clear()
 
 
 class FakeNode:

@@ -457,3 +457,16 @@ async def test_a_client_that_leaves_ends_the_following(client: Client, node: Fak
         await stream.piece()
     async with asyncio.timeout(5):
         await node.tally.one_ended.wait()
+
+
+async def test_checks_of_health_are_counted_where_all_are_asked_for(
+    client: Client, node: FakeNode, ports: NodePorts
+) -> None:
+    node.wrong = {"ping": "", "log": "", "syncloop": "it is stuck"}
+    await client.ask("/healthz?exclude=log")
+    await client.ask("/healthz/log")
+    assert node.tally.checks == [("ping", False), ("syncloop", True)]
+    plain = Client(ports.ports["read_only"], tls=False)
+    assert (await plain.ask("/metrics/slis", method="DELETE")).body == b"metrics reset\n"
+    assert node.tally.checks == []
+    assert (await client.ask("/metrics", method="DELETE")).body == b"page /metrics\n"

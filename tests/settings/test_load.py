@@ -5,6 +5,7 @@ import pytest
 from nodeagent.errors import SettingsError
 from nodeagent.settings import BackOff
 from nodeagent.settings.agent import Probes
+from nodeagent.settings.gates import stage_of
 from nodeagent.settings.tree import parse
 from tests.settings.machine import AGENT, Machine
 
@@ -211,3 +212,18 @@ def test_commands_of_probes_at_once_are_one_to_a_thousand(machine: Machine, numb
 def test_a_configuration_nested_without_end_is_refused() -> None:
     with pytest.raises(SettingsError, match="nested deeper than 100 levels"):
         parse("[" * 100_000, "deep.yaml")
+
+
+@pytest.mark.parametrize(
+    ("gate", "stage"),
+    [
+        ("MemoryQoS", "ALPHA"),
+        ("EnvFiles", "BETA"),
+        ("SELinuxMount", "BETA"),
+        ("KubeletPSI", ""),
+        ("CustomCPUCFSQuotaPeriod", ""),
+        ("DisableNodeKubeProxyVersion", "DEPRECATED"),
+    ],
+)
+def test_each_gate_has_a_stage(gate: str, stage: str) -> None:
+    assert stage_of(gate) == stage

@@ -128,9 +128,9 @@ def test_a_wrong_flag_value_names_the_flag(machine: Machine) -> None:
             "RotateKubeletServerCertificate",
         ),
         (
-            "cpuCFSQuotaPeriod: 5ms\nfeatureGates: {CPUCFSQuotaPeriod: false}",
+            "cpuCFSQuotaPeriod: 5ms\nfeatureGates: {CustomCPUCFSQuotaPeriod: false}",
             "cpuCFSQuotaPeriod",
-            "CPUCFSQuotaPeriod",
+            "CustomCPUCFSQuotaPeriod",
         ),
         ("qosReserved: {memory: 5%}", "qosReserved", "QOSReserved"),
         (

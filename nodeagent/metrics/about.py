@@ -1,0 +1,53 @@
+"""What the agent is and how it is set: families whose values say nothing but 1 or 0."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from nodeagent.metrics.instruments import Maker
+
+_BUILD = (
+    "major", "minor", "git_version", "git_commit", "git_tree_state", "build_date", "go_version",
+    "compiler", "platform",
+)  # fmt: skip
+
+
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature gate; `stage` is "ALPHA", "BETA", "DEPRECATED", or "" for what is settled."""
+
+    name: str
+    stage: str
+    enabled: bool
+
+
+class AboutMetrics:
+    """Told once, and again where settings changed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        make = Maker(registry)
+        self._build = make.gauge(
+            "kubernetes_build_info",
+            "Always 1, with the version that the agent stands in for and its own.",
+            *_BUILD,
+        )
+        self._features = make.gauge(
+            "kubernetes_feature_enabled", "1 where a feature gate is on.", "name", "stage"
+        )
+        self._cgroups = make.gauge("kubelet_cgroup_version", "The version of cgroups in use.")
+        provider = make.gauge(
+            "kubelet_metrics_provider",
+            "Always 1, with whose figures of containers are told: those of cAdvisor's kind.",
+            "provider",
+        )
+        provider.labels("cadvisor").set(1)
+
+    def built(self, version: Mapping[str, str], *, cgroups: int) -> None:
+        """What it is: of `version` the labels of kubernetes_build_info."""
+        self._build.labels(*(version.get(label, "") for label in _BUILD)).set(1)
+        self._cgroups.set(cgroups)
+
+    def features(self, features: Iterable[Feature]) -> None:
+        """How its gates are set."""
+        for one in features:
+            self._features.labels(one.name, one.stage).set(one.enabled)
