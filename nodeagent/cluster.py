@@ -151,6 +151,7 @@ class Cluster:
             node=name,
             rate=kubelet.event_record_qps,
             burst=kubelet.event_burst,
+            version=self.own.version_of,
         )
         parts.journal.listen(self.events.take)
         self.report = StatusReport(

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from nodeagent.core.bucket import Bucket
-from nodeagent.model.events import EventType, SeenEvent, Subject
+from nodeagent.model.events import Annotations, EventType, SeenEvent, Subject
 
 MOST_REMEMBERED = 4096
 SIMILAR_MOST = 10  # messages that differ, of one reason about one object, told one by one
@@ -33,6 +33,7 @@ class Correlated(msgspec.Struct, frozen=True, kw_only=True):
     first_at: float
     last_at: float
     count: int
+    annotations: Annotations = {}
 
 
 class _Group(msgspec.Struct):
@@ -81,6 +82,7 @@ class Correlator:
             first_at=before.first_at if before is not None else now,
             last_at=now,
             count=before.count + 1 if before is not None else 1,
+            annotations=event.annotations,
         )
         self._told.put(key, told)
         return told if self._allows(event.subject, now) else None

@@ -28,19 +28,24 @@ def event_name(event: Correlated) -> str:
     return f"{event.subject.name}.{stamp:x}"
 
 
-def event_object(event: Correlated, *, name: str, node: str) -> v1.Event:
-    """The whole event, as it is created."""
+def event_object(event: Correlated, *, name: str, node: str, version: str = "") -> v1.Event:
+    """The whole event, as it is created; `version` is the one of the object it is about."""
     about = event.subject
     return v1.Event(
         apiVersion="v1",
         kind="Event",
-        metadata=meta_v1.ObjectMeta(name=name, namespace=event_namespace(event)),
+        metadata=meta_v1.ObjectMeta(
+            name=name,
+            namespace=event_namespace(event),
+            annotations=dict(event.annotations) or None,
+        ),
         involvedObject=v1.ObjectReference(
             apiVersion="v1",
             kind=about.kind,
             namespace=about.namespace or None,
             name=about.name,
             uid=about.uid or None,
+            resourceVersion=version or None,
             fieldPath=about.field_path or None,
         ),
         type=event.type.value,

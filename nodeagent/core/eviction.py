@@ -1,7 +1,7 @@
 """When the node is short, and which pod has to go first ("Node-pressure Eviction")."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from lightkube.models import core_v1 as v1
 
@@ -11,6 +11,7 @@ from nodeagent.core.quantity import amount, canonical, format_amount
 from nodeagent.core.resources import pod_requests, requests_of
 from nodeagent.model.eviction import (
     EvictionState,
+    EvictionTold,
     Observed,
     PodUse,
     Signal,
@@ -35,6 +36,7 @@ _OFF: Final = ("0%", "100%")
 _ORDER: Final = tuple(Signal)
 
 Sight = Mapping[Signal, Observed]
+_Excess: TypeAlias = tuple[str, str, str]  # whose, what it uses, what it asked for
 
 
 # --- thresholds -----------------------------------------------------------------------------
@@ -174,31 +176,54 @@ def _used(use: PodUse, signal: Signal, *, own_images: bool) -> int | None:
     return sum(part.inodes if resource == INODES else part.used for part in parts)
 
 
-def eviction_message(
+def eviction_told(
     pod: v1.Pod, use: PodUse | None, acting: Iterable[Threshold], sight: Sight
-) -> str:
-    """What status and event say of a pod that goes for the first of these thresholds."""
+) -> EvictionTold:
+    """What status and event say of a pod that goes for the first of these thresholds.
+
+    Source of the annotations' keys: a kubelet's eviction/helpers.go.
+    """
     thresholds = tuple(acting)
     resource = RESOURCE[thresholds[0].signal]
     text = f"The node was low on resource: {resource}. "
     text += _threshold_text(resource, thresholds, sight)
-    assert pod.spec is not None
     if use is None:
-        return text
-    if resource == MEMORY and pod.spec.resources and pod.spec.resources.requests:
-        asked = pod.spec.resources.requests.get(MEMORY)
-        name = (pod.metadata.name if pod.metadata else None) or ""
-        if asked is not None and use.memory is not None:
-            text += _larger(f"Pod {name}", use.memory, canonical(asked), resource)
+        return EvictionTold(message=text)
+    of_pod = _of_pod(pod, use, resource)
+    offending = _offending(pod, use, resource)
+    text += "".join(_larger("Pod", one, resource) for one in of_pod)
+    text += "".join(_larger("Container", one, resource) for one in offending)
+    annotations = {
+        "offending_containers": ",".join(name for name, _, _ in offending),
+        "offending_containers_usage": ",".join(used for _, used, _ in offending),
+        "starved_resource": resource,
+    }
+    for name, used, _ in of_pod:
+        annotations |= {"offending_pod": name, "offending_pod_usage": used}
+    return EvictionTold(message=text, annotations=annotations)
+
+
+def _of_pod(pod: v1.Pod, use: PodUse, resource: str) -> list[_Excess]:
+    """The pod as a whole, where it asks for memory as a whole."""
+    assert pod.spec is not None
+    requests = (pod.spec.resources.requests if pod.spec.resources else None) or {}
+    if resource != MEMORY or use.memory is None or MEMORY not in requests:
+        return []
+    name = (pod.metadata.name if pod.metadata else None) or ""
+    return [(name, format_amount(MEMORY, use.memory), canonical(str(requests[MEMORY])))]
+
+
+def _offending(pod: v1.Pod, use: PodUse, resource: str) -> list[_Excess]:
+    """Containers that use more than they asked for."""
+    assert pod.spec is not None
+    found = []
     for kind, container in each_container(pod.spec):
-        if kind is Kind.EPHEMERAL:
-            continue
         used = _container_use(use, container.name, resource)
-        asked_of = requests_of(container).get(resource, 0)
-        if used is not None and used > asked_of:
-            shown = format_amount(resource, asked_of)
-            text += _larger(f"Container {container.name}", used, shown, resource)
-    return text
+        asked = requests_of(container).get(resource, 0)
+        if kind is not Kind.EPHEMERAL and used is not None and used > asked:
+            shown = format_amount(resource, asked)
+            found.append((container.name, format_amount(MEMORY, used), shown))
+    return found
 
 
 def _threshold_text(resource: str, thresholds: Iterable[Threshold], sight: Sight) -> str:
@@ -217,9 +242,10 @@ def _shown(resource: str, value: int) -> str:
     return format_amount("memory" if resource in (MEMORY, DISK) else resource, value)
 
 
-def _larger(who: str, used: int, asked: str, resource: str) -> str:
+def _larger(what: str, excess: _Excess, resource: str) -> str:
+    name, used, asked = excess
     return (
-        f"{who} was using {format_amount(MEMORY, used)}, request is {asked}, "
+        f"{what} {name} was using {used}, request is {asked}, "
         f"has larger consumption of {resource}. "
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 import msgspec
 import structlog
@@ -14,7 +15,7 @@ from nodeagent.engine.api_ports import Api
 from nodeagent.engine.ports import Clock
 from nodeagent.errors import ApiConflict, ApiError, ApiNotFound, ApiUnavailable
 from nodeagent.model.api import EVENTS, Purpose
-from nodeagent.model.events import SeenEvent
+from nodeagent.model.events import SeenEvent, Subject
 
 log = structlog.get_logger()
 
@@ -33,11 +34,24 @@ class EventCounts(msgspec.Struct):
 
 
 class ApiEvents:
-    """Takes events of the journal. An event that happens again while it waits is only counted."""
+    """Takes events of the journal. An event that happens again while it waits is only counted.
 
-    def __init__(self, *, api: Api, clock: Clock, node: str, rate: float, burst: int) -> None:
+    `version` tells the resource version of the object that an event is about, "" if unknown.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        clock: Clock,
+        node: str,
+        rate: float,
+        burst: int,
+        version: Callable[[Subject], str] = lambda _: "",
+    ) -> None:
         self._api, self._clock, self._node = api, clock, node
         self._correlator = Correlator()
+        self._version = version
         self._bucket = Bucket(rate=rate, burst=burst)
         self._waiting: OrderedDict[Key, Correlated] = OrderedDict()
         self._names: OrderedDict[Key, str] = OrderedDict()  # those that the API has
@@ -98,7 +112,8 @@ class ApiEvents:
                 self.counts.counted += 1
                 return
         name = event_name(event)
-        body = event_object(event, name=name, node=self._node)
+        version = self._version(event.subject)
+        body = event_object(event, name=name, node=self._node, version=version)
         try:
             await self._api.create(EVENTS, body, namespace, purpose=Purpose.EVENTS)
         except ApiConflict as error:

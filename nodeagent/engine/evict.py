@@ -12,7 +12,7 @@ from nodeagent.core.eviction import (
     INODES,
     RESOURCE,
     Sight,
-    eviction_message,
+    eviction_told,
     is_relieved,
     judge,
     ranked,
@@ -25,7 +25,14 @@ from nodeagent.engine.evict_ports import Gauge, Pods, Presses
 from nodeagent.engine.ports import Clock, Recorder
 from nodeagent.errors import AgentError
 from nodeagent.model.events import EventType, Subject
-from nodeagent.model.eviction import EvictionRules, EvictionState, Signal, Threshold, Verdict
+from nodeagent.model.eviction import (
+    EvictionRules,
+    EvictionState,
+    EvictionTold,
+    Signal,
+    Threshold,
+    Verdict,
+)
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import EndRequest, EndWhy, PodMemory
 
@@ -122,8 +129,8 @@ class Evictor:
         for pod in order:
             memory = active[PodUid((pod.metadata.uid if pod.metadata else None) or "")]
             uid = memory.pod.uid
-            text = eviction_message(pod, uses.get(uid), verdict.acting, sight)
-            self._evict(memory, text, grace=self._grace(memory, threshold), disrupts=True)
+            told = eviction_told(pod, uses.get(uid), verdict.acting, sight)
+            self._evict(memory, told, grace=self._grace(memory, threshold), disrupts=True)
             age = max(self._parts.clock.now() - looked_at, 0.0)
             self.on_evicted(threshold.signal.value, age)
             return (uid,)
@@ -178,16 +185,20 @@ class Evictor:
         for uid, use in self._parts.gauge.disks(limited).items():
             broken = violation(limited[uid].pod.spec, use, own_images=own_images)
             if broken is not None:
-                self._evict(limited[uid], broken.text, grace=AT_ONCE, disrupts=False)
+                told = EvictionTold(message=broken.text)
+                self._evict(limited[uid], told, grace=AT_ONCE, disrupts=False)
                 self.on_evicted(broken.signal, None)
                 gone.append(uid)
         return tuple(gone)
 
     # --- one pod ----------------------------------------------------------------------------
 
-    def _evict(self, memory: PodMemory, text: str, *, grace: float, disrupts: bool) -> None:
-        subject = subject_of(memory.pod)
-        self._parts.recorder.event(subject, EventType.WARNING, "Evicted", text)
+    def _evict(
+        self, memory: PodMemory, told: EvictionTold, *, grace: float, disrupts: bool
+    ) -> None:
+        subject, text = subject_of(memory.pod), told.message
+        recorder = self._parts.recorder
+        recorder.event(subject, EventType.WARNING, "Evicted", text, told.annotations)
         log.warning("pod is evicted", pod=memory.pod.key, why=text)
         request = EndRequest(why=EndWhy.EVICTED, grace=grace, message=text, disrupts=disrupts)
         self._parts.pods.end(memory.pod.uid, request)

@@ -14,7 +14,7 @@ from nodeagent.aio.threads import Threads
 from nodeagent.engine.ports import Clock, Recorder
 from nodeagent.logs import get_logger
 from nodeagent.model.desired import Problem
-from nodeagent.model.events import EventType, SeenEvent, Subject
+from nodeagent.model.events import NOT_ANNOTATED, Annotations, EventType, SeenEvent, Subject
 from nodeagent.model.ids import PodUid
 
 log = get_logger()
@@ -53,7 +53,14 @@ class Journal:
         self._unwritten: dict[_Key, SeenEvent] = {}
         self._bell = Bell()
 
-    def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
+    def event(
+        self,
+        subject: Subject,
+        type_: EventType,
+        reason: str,
+        message: str,
+        note: Annotations = NOT_ANNOTATED,
+    ) -> None:
         """Take an event; never blocks, never fails."""
         now = self._clock.now()
         seen = SeenEvent(
@@ -63,6 +70,7 @@ class Journal:
             message=_bounded(message),
             first_at=now,
             last_at=now,
+            annotations=dict(note),
         )
         key = _key(seen)
         before = self._events.get(key)

@@ -14,6 +14,8 @@ from nodeagent.core.api_versions import is_older
 from nodeagent.engine.api_ports import Api
 from nodeagent.errors import ApiError
 from nodeagent.model.api import PODS, Purpose
+from nodeagent.model.events import Subject
+from nodeagent.model.ids import pod_key
 
 log = structlog.get_logger()
 
@@ -48,6 +50,12 @@ class OwnPods:
     def deleted(self) -> Mapping[str, v1.Pod]:
         """While listeners are called: pods that were told to be deleted, as they were at last."""
         return self._deleted
+
+    def version_of(self, subject: Subject) -> str:
+        """The resource version of the pod that an event is about; "" where the API has none."""
+        found = self._items.get(pod_key(subject.namespace, subject.name))
+        meta = found.metadata if found is not None and subject.kind == "Pod" else None
+        return (meta.resourceVersion or "") if meta is not None and meta.uid == subject.uid else ""
 
     def listen(self, listener: Listener) -> None:
         """Call this after each change."""

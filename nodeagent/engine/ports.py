@@ -13,7 +13,7 @@ from nodeagent.model.credentials import Credential
 from nodeagent.model.data import Claim, ConfigMap, DataKind, PersistentVolume, Secret
 from nodeagent.model.desired import DesiredPod, SourceUpdate
 from nodeagent.model.ends import OomKill
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import Annotations, EventType, Subject
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.launch import (
     ContainerConfig,
@@ -354,7 +354,9 @@ class Records(Protocol):
 class Recorder(Protocol):
     """Where events go."""
 
-    def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
+    def event(
+        self, subject: Subject, type_: EventType, reason: str, message: str, note: Annotations = ...
+    ) -> None:
         """Take an event; never blocks, never fails."""
         ...
 

@@ -1,10 +1,16 @@
 """Events as Kubernetes tells them, before they have an API object."""
 
 import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import msgspec
 
 from nodeagent.model.ids import PodUid
+
+Annotations: TypeAlias = Mapping[str, str]  # what an event carries as annotations
+NOT_ANNOTATED: Final[Annotations] = MappingProxyType({})
 
 
 class EventType(enum.StrEnum):
@@ -33,7 +39,10 @@ class VolumeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeenEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event; `count` events of the same words between `first_at` and `last_at`."""
+    """One event; `count` events of the same words between `first_at` and `last_at`.
+
+    `annotations` are those of the newest of them.
+    """
 
     subject: Subject
     type: EventType
@@ -42,3 +51,4 @@ class SeenEvent(msgspec.Struct, frozen=True, kw_only=True):
     first_at: float
     last_at: float
     count: int = 1
+    annotations: Annotations = {}

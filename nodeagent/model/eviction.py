@@ -66,6 +66,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     acting: tuple[Threshold, ...] = ()
 
 
+class EvictionTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of an eviction: in the pod's status, and beside it in the event."""
+
+    message: str
+    annotations: Mapping[str, str] = {}
+
+
 class Space(msgspec.Struct, frozen=True, kw_only=True):
     """What something takes of a disk."""
 

@@ -163,6 +163,7 @@ def event_object(event: SeenEvent, version: str, *, node: str) -> v1.Event:
         metadata=meta_v1.ObjectMeta(
             name=event_name(event),
             namespace=subject.namespace or "default",
+            annotations=dict(event.annotations) or None,
             creationTimestamp=as_time(event.first_at),
             resourceVersion=version,
         ),

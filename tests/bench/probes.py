@@ -21,7 +21,7 @@ from nodeagent.adapters.probes.pressure import ProcPressure
 from nodeagent.aio.clock import WallClock
 from nodeagent.engine.probing import Probing
 from nodeagent.model.desired import DesiredPod, Source
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import NOT_ANNOTATED, Annotations, EventType, Subject
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
 from nodeagent.model.launch import ExecResult
 from nodeagent.model.memory import Health
@@ -39,7 +39,14 @@ class Notes:
         self.ready_at: dict[str, float] = {}
         self.events = 0
 
-    def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
+    def event(
+        self,
+        subject: Subject,
+        type_: EventType,
+        reason: str,
+        message: str,
+        note: Annotations = NOT_ANNOTATED,
+    ) -> None:
         self.events += 1
 
     def health_changed(self, uid: PodUid, container: str, health: Health) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.eviction import (
-    eviction_message,
+    eviction_told,
     is_relieved,
     judge,
     ranked,
@@ -18,6 +18,7 @@ from nodeagent.core.local_limits import Violation, has_local_limits, violation
 from nodeagent.core.signals import signals_of
 from nodeagent.model.eviction import (
     EvictionState,
+    EvictionTold,
     FileSystem,
     HostSight,
     Observed,
@@ -287,8 +288,13 @@ def test_the_message_names_threshold_and_containers_above_their_request() -> Non
     ]
     pod = an_api_pod(*containers).pod
     use = PodUse(memory=5 * MI, containers_memory={"web": 2 * MI, "side": MI // 2})
-    text = eviction_message(pod, use, (HARD,), memory(50 * MI))
-    assert text == (
+    told = eviction_told(pod, use, (HARD,), memory(50 * MI))
+    assert told.annotations == {
+        "offending_containers": "web",
+        "offending_containers_usage": "2Mi",
+        "starved_resource": "memory",
+    }
+    assert told.message == (
         "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. "
         "Container web was using 2Mi, request is 1Mi, has larger consumption of memory. "
     )
@@ -297,8 +303,16 @@ def test_the_message_names_threshold_and_containers_above_their_request() -> Non
 def test_the_message_names_a_pod_with_a_request_of_its_own() -> None:
     whole = v1.ResourceRequirements(requests={"memory": "1Gi"})
     pod = an_api_pod(a_container(), resources=whole).pod
-    text = eviction_message(pod, PodUse(memory=2 * GI), (HARD,), memory(0))
-    assert "Pod web was using 2Gi, request is 1Gi, has larger consumption of memory. " in text
+    told = eviction_told(pod, PodUse(memory=2 * GI), (HARD,), memory(0))
+    words = "Pod web was using 2Gi, request is 1Gi, has larger consumption of memory. "
+    assert words in told.message
+    assert told.annotations == {
+        "offending_containers": "",
+        "offending_containers_usage": "",
+        "offending_pod": "web",
+        "offending_pod_usage": "2Gi",
+        "starved_resource": "memory",
+    }
 
 
 def test_the_message_of_a_disk_counts_layer_and_log_and_without_figures_says_less() -> None:
@@ -310,14 +324,14 @@ def test_the_message_of_a_disk_counts_layer_and_log_and_without_figures_says_les
         "The node was low on resource: ephemeral-storage. "
         "Threshold quantity: 10Mi, available: 5Mi. "
     )
-    assert eviction_message(pod, use, (one,), sight) == (
+    assert eviction_told(pod, use, (one,), sight).message == (
         f"{start}Container web was using 1025Ki, request is 0, "
         "has larger consumption of ephemeral-storage. "
     )
-    assert eviction_message(pod, None, (one,), sight) == start
+    assert eviction_told(pod, None, (one,), sight) == EvictionTold(message=start)
     inodes = Threshold(signal=Signal.NODE_INODES, value="10%")
     sight = {Signal.NODE_INODES: Observed(available=1500, capacity=20_000)}
-    assert eviction_message(pod, use, (inodes,), sight) == (
+    assert eviction_told(pod, use, (inodes,), sight).message == (
         "The node was low on resource: inodes. Threshold quantity: 2k, available: 1500. "
     )
 

@@ -24,9 +24,18 @@ class Teller:
     def __init__(self) -> None:
         self.clock = LoopClock(EPOCH)
         self.api = FakeApi(Store(now=self.clock.now))
-        self.events = ApiEvents(api=self.api, clock=self.clock, node="n1", rate=50, burst=100)
+        self.events = ApiEvents(
+            api=self.api,
+            clock=self.clock,
+            node="n1",
+            rate=50,
+            burst=100,
+            version=lambda subject: f"of {subject.name}",
+        )
 
-    def tell(self, message: str = "m", *, name: str = "web", namespace: str = "default") -> None:
+    def tell(
+        self, message: str = "m", *, name: str = "web", namespace: str = "default", **notes: str
+    ) -> None:
         now = self.clock.now()
         self.events.take(
             SeenEvent(
@@ -36,6 +45,7 @@ class Teller:
                 message=message,
                 first_at=now,
                 last_at=now,
+                annotations=notes,
             )
         )
 
@@ -65,6 +75,17 @@ async def test_an_event_is_made_and_then_counted() -> None:
         [event] = teller.stored()
         assert event["count"] == 3
         assert [a.verb for a in teller.api.asked] == ["create", "patch", "patch"]
+
+
+async def test_an_event_names_its_teller_and_the_object_as_it_was() -> None:
+    async with telling() as teller:
+        teller.tell(starved_resource="memory")
+        await until(lambda: bool(teller.stored()))
+        [event] = teller.stored()
+        assert event["metadata"]["annotations"] == {"starved_resource": "memory"}
+        assert event["involvedObject"]["resourceVersion"] == "of web"
+        assert event["source"] == {"component": "kubelet", "host": "n1"}
+        assert (event["reportingComponent"], event["reportingInstance"]) == ("kubelet", "n1")
 
 
 async def test_an_event_that_the_api_forgot_is_made_anew() -> None:

@@ -124,6 +124,7 @@ async def test_one_pod_a_look_goes_while_memory_is_short() -> None:
         assert told.message == node.status("a").message
         assert (node.status("a").message or "").startswith("The node was low on resource: memory. ")
         assert "Evicted" in node.recorder.reasons("a")
+        assert node.recorder.annotations["a", "Evicted"]["starved_resource"] == "memory"
         assert ("Node", "EvictionThresholdMet") in [
             (subject.kind, what) for subject, _, what, _ in node.recorder.told
         ]

@@ -21,7 +21,7 @@ from nodeagent.model.data import (
 )
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ends import OomKill
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import NOT_ANNOTATED, Annotations, EventType, Subject
 from nodeagent.model.ids import ContainerId, PodUid
 from nodeagent.model.launch import PodCgroup, VolumePlace
 from nodeagent.model.memory import PodMemory
@@ -260,9 +260,18 @@ class FakeRecorder:
 
     def __init__(self) -> None:
         self.told: list[tuple[Subject, EventType, str, str]] = []
+        self.annotations: dict[tuple[str, str], Mapping[str, str]] = {}  # by uid and reason
 
-    def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
+    def event(
+        self,
+        subject: Subject,
+        type_: EventType,
+        reason: str,
+        message: str,
+        note: Annotations = NOT_ANNOTATED,
+    ) -> None:
         self.told.append((subject, type_, reason, message))
+        self.annotations[subject.uid, reason] = note
 
     def reasons(self, uid: str = "") -> list[str]:
         return [reason for subject, _, reason, _ in self.told if uid in ("", subject.uid)]

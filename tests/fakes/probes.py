@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
-from nodeagent.model.events import EventType, Subject
+from nodeagent.model.events import NOT_ANNOTATED, Annotations, EventType, Subject
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Health
 from nodeagent.model.probes import Check, Outcome, ProbeResult, Target
@@ -79,7 +79,14 @@ class Notes:
         self.changes: list[tuple[float, PodUid, str, Health]] = []
         self.saves: Counter[PodUid] = Counter()
 
-    def event(self, subject: Subject, type_: EventType, reason: str, message: str) -> None:
+    def event(
+        self,
+        subject: Subject,
+        type_: EventType,
+        reason: str,
+        message: str,
+        note: Annotations = NOT_ANNOTATED,
+    ) -> None:
         self.events.append((subject.field_path, type_.value, reason, message))
 
     def health_changed(self, uid: PodUid, container: str, health: Health) -> None:
