@@ -5,10 +5,17 @@ from urllib.parse import unquote
 
 import msgspec
 
-from tests.apiserver.kinds import Kind, kind_at
+from tests.apiserver.kinds import KINDS, Kind, kind_at
 from tests.apiserver.problems import StatusError
 
 _VERBS: Final = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch"}
+
+
+_GROUPS: Final = {kind.group for kind in KINDS}
+
+
+class NoSuchPath(StatusError):
+    """What is no path of the API at all, which is answered in plain text."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +41,9 @@ def target_of(path: str) -> Target:
     parts = [unquote(part) for part in path.split("/")[1:]]
     found = _after_group(parts)
     if found is None:
-        raise StatusError(404, "NotFound", "the server could not find the requested resource")
+        message = "the server could not find the requested resource"
+        known = parts[0] == "api" or (parts[0] == "apis" and parts[1] in _GROUPS)
+        raise (StatusError if known else NoSuchPath)(404, "NotFound", message)
     return found
 
 

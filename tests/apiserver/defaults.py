@@ -8,6 +8,7 @@ import copy
 import re
 from typing import Any, Final
 
+from tests.apiserver.pods import in_whole_numbers
 from tests.apiserver.problems import Document
 
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -91,19 +92,31 @@ def _container(container: Document, *, host: bool) -> None:
         port.setdefault("protocol", "TCP")
         if host:
             port.setdefault("hostPort", port["containerPort"])
+    in_whole_numbers(container)
     limits = container["resources"].get("limits") or {}
     for resource, amount in limits.items():
         container["resources"].setdefault("requests", {}).setdefault(resource, amount)
     for probe in (container[key] for key in _PROBES if container.get(key)):
         for key, number in _PROBE.items():
             probe.setdefault(key, number)
-        if "httpGet" in probe:
-            probe["httpGet"].setdefault("path", "/")
-            probe["httpGet"].setdefault("scheme", "HTTP")
+        _handler(probe)
+    for hook in (container.get("lifecycle") or {}).values():
+        _handler(hook)
     for variable in container.get("env") or []:
-        field = (variable.get("valueFrom") or {}).get("fieldRef")
-        if field is not None:
-            field.setdefault("apiVersion", "v1")
+        _field(variable.get("valueFrom") or {})
+
+
+def _handler(given: Document) -> None:
+    if "httpGet" in given:
+        given["httpGet"].setdefault("path", "/")
+        given["httpGet"].setdefault("scheme", "HTTP")
+    if "grpc" in given:
+        given["grpc"].setdefault("service", "")
+
+
+def _field(given: Document) -> None:
+    if "fieldRef" in given:
+        given["fieldRef"].setdefault("apiVersion", "v1")
 
 
 def _volume(volume: Document) -> None:
@@ -112,7 +125,11 @@ def _volume(volume: Document) -> None:
     for kind, mode in _MODES.items():
         if kind in volume:
             volume[kind].setdefault("defaultMode", mode)
-    for source in (volume.get("projected") or {}).get("sources") or []:
+    sources = (volume.get("projected") or {}).get("sources") or []
+    for part in (volume, *sources):
+        for item in (part.get("downwardAPI") or {}).get("items") or []:
+            _field(item)
+    for source in sources:
         if "serviceAccountToken" in source:
             source["serviceAccountToken"].setdefault("expirationSeconds", 3600)
     if "hostPath" in volume:
@@ -197,7 +214,12 @@ def _node(node: Document) -> None:
     node.setdefault("status", {})
 
 
+def _signing_request(request: Document) -> None:
+    request["status"] = {}
+
+
 _BY_KIND: Final = {
+    "CertificateSigningRequest": _signing_request,
     "Pod": _pod,
     "Namespace": _namespace,
     "Secret": _secret,

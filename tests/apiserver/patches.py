@@ -172,6 +172,8 @@ def _merge_key(kind: str, path: str) -> str | None:
 
 def apply_json_patch(target: Document, patch: list[Any]) -> Document:
     """A JSON patch (RFC 6902); 422 where an operation cannot be done."""
+    if not isinstance(patch, list):
+        raise bad_request("a JSON patch is a list of operations")
     result: Any = copy.deepcopy(target)
     for step in patch:
         try:

@@ -4,6 +4,7 @@ import copy
 from typing import Any, Final
 
 from tests.apiserver.problems import Document, bad_request, invalid
+from tests.apiserver.quantities import amount, canonical
 
 _MUTABLE: Final = (
     *("activeDeadlineSeconds", "tolerations", "schedulingGates"),
@@ -57,6 +58,7 @@ def check_pod_update(old: Document, new: Document, subresource: str) -> Document
             "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
             "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
             f"previously negative): {', '.join(wrong)}",
+            cause="FieldValueForbidden",
         )
     return new
 
@@ -64,12 +66,14 @@ def check_pod_update(old: Document, new: Document, subresource: str) -> Document
 def _with_ephemeral(old: Document, new: Document) -> Document:
     given = (new.get("spec") or {}).get("ephemeralContainers") or []
     had = old["spec"].get("ephemeralContainers") or []
-    kept = {one["name"] for one in given}
-    if any(one["name"] not in kept for one in had):
-        raise invalid(
-            "Pod", old["metadata"]["name"], "spec.ephemeralContainers: existing may not be removed"
-        )
     filled = [{**_EPHEMERAL, **one} for one in given]
+    if any(one not in filled for one in had):
+        raise invalid(
+            "Pod",
+            old["metadata"]["name"],
+            "spec.ephemeralContainers: Forbidden: existing ephemeral containers may not be changed",
+            cause="FieldValueForbidden",
+        )
     return {**old, "spec": {**old["spec"], "ephemeralContainers": filled}}
 
 
@@ -91,6 +95,30 @@ def _resized(old: Document, new: Document) -> Document:
             for field in ("resources", "resizePolicy"):
                 if field in found:
                     container[field] = copy.deepcopy(found[field])
+            in_whole_numbers(container)
+            _check_limits(old["metadata"]["name"], container)
     if "resources" in (new.get("spec") or {}):
         spec["resources"] = copy.deepcopy(new["spec"]["resources"])
     return {**old, "metadata": {**old["metadata"]}, "spec": spec}
+
+
+def _check_limits(pod: str, container: Document) -> None:
+    """422 where more is requested than the limit allows."""
+    resources = container.get("resources") or {}
+    for resource, limit in (resources.get("limits") or {}).items():
+        asked = (resources.get("requests") or {}).get(resource, limit)
+        if amount(asked) > amount(limit):
+            raise invalid(
+                "Pod",
+                pod,
+                f'spec.containers[0].resources.requests: Invalid value: "{asked}": must be less '
+                f"than or equal to {resource} limit of {limit}",
+            )
+
+
+def in_whole_numbers(container: Document) -> None:
+    """Its resources as the API keeps them."""
+    resources = container.get("resources") or {}
+    for part in (resources.get("limits") or {}, resources.get("requests") or {}):
+        for resource, given in part.items():
+            part[resource] = canonical(given)

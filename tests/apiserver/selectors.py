@@ -38,6 +38,7 @@ _FIELDS: Final = {
     "Namespace": {"status.phase"},
 }
 _BOOLEANS: Final = ("spec.unschedulable", "spec.hostNetwork")
+_KEY: Final = re.compile(r"^!?[A-Za-z0-9][-A-Za-z0-9_./]*$")
 _SET: Final = re.compile(r"^(\S+)\s+(in|notin)\s*\(([^)]*)\)$")
 
 
@@ -72,6 +73,8 @@ def _label_need(part: str) -> Callable[[dict[str, str]], bool]:
     if "=" in part:
         key, _, value = part.replace("==", "=").partition("=")
         return lambda labels: labels.get(key.strip()) == value.strip()
+    if not _KEY.match(part):
+        raise bad_request(f"unable to parse requirement: {part!r}")
     if part.startswith("!"):
         return lambda labels: part[1:] not in labels
     return lambda labels: part in labels
@@ -86,7 +89,10 @@ def field_judge(text: str, *, kind: str) -> Judge:
 
 
 def _field_need(part: str, kind: str) -> Judge:
-    path, equal, value = re.split(r"(!=|==?)", part, maxsplit=1)
+    path, *rest = re.split(r"(!=|==?)", part, maxsplit=1)
+    if not rest:
+        raise bad_request(f"invalid selector: {part!r}; can't understand {part!r}")
+    equal, value = rest
     known = {"metadata.name", "metadata.namespace"} | _FIELDS.get(kind, set())
     if path not in known:
         raise bad_request(f'field label not supported: "{path}"')

@@ -13,8 +13,9 @@ import yaml
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 
-from tests.apiserver import discovery, tunnel
-from tests.apiserver.asking import Target, target_of
+from tests.apiserver import discovery, problems, tunnel
+from tests.apiserver.asking import NoSuchPath, Target, target_of
+from tests.apiserver.checks import RETURNED, check_body, check_not_ahead, check_version
 from tests.apiserver.controllers import admit_pod
 from tests.apiserver.faults import REASONS, Fault, Seen
 from tests.apiserver.problems import Document, StatusError, bad_request, forbidden
@@ -25,6 +26,7 @@ from tests.apiserver.tables import partial, table_of
 from tests.apiserver.users import Policy, Users
 
 _OPEN: Final = ("/version", "/healthz", "/livez", "/readyz")
+_OF_ITS_LIST: Final = ("kind", "apiVersion")  # items have none of their own
 _CONNECTED: Final = {"exec", "attach", "portforward", "log", "proxy"}
 BOOKMARKS: Final = 5.0  # seconds between two bookmarks
 
@@ -130,7 +132,7 @@ class Handler(tornado.web.RequestHandler):
             self._check(target)
             await self._connect(target)
             return
-        body = self._body()
+        body = self._object(target)
         self._check(target, body=body)
         made = self.parts.reviews.post(
             body, target.kind.plural, target.namespace, target.name, target.subresource
@@ -156,7 +158,7 @@ class Handler(tornado.web.RequestHandler):
             self._check(target)
             await self._connect(target)
             return
-        body = self._body()
+        body = self._object(target)
         self._check(target, body=body)
         made = self.store.update(
             target.kind,
@@ -197,7 +199,11 @@ class Handler(tornado.web.RequestHandler):
         options = self._options(body)
         if target.name:
             gone = self.store.delete(target.kind, target.name, target.namespace, options)
-            self._send_one(target, gone)
+            kept = options.dry_run or self.store.find(target.kind, target.name, target.namespace)
+            if kept or target.kind.kind in RETURNED:
+                self._send_one(target, gone)
+            else:
+                self.send(problems.deleted(target.kind.resource, gone))
             return
         listing = self.store.list(
             target.kind,
@@ -228,12 +234,13 @@ class Handler(tornado.web.RequestHandler):
         )
 
     def _list(self, target: Target) -> None:
+        check_not_ahead(self._text("resourceVersion"), int(self.store.version))
         found = self.store.list(
             target.kind,
             target.namespace,
             labels=self._text("labelSelector"),
             fields=self._text("fieldSelector"),
-            limit=int(self._text("limit") or 0),
+            limit=check_version(self._text("limit") or "0"),
             start=self._text("continue"),
         )
         metadata: Document = {"resourceVersion": found.version}
@@ -245,20 +252,26 @@ class Handler(tornado.web.RequestHandler):
         fields = self._text("fieldSelector")
         if target.name:
             fields = ",".join(one for one in (fields, f"metadata.name={target.name}") if one)
-        watch = self.store.watch(
-            target.kind,
-            target.namespace,
-            since=self._text("resourceVersion"),
-            labels=self._text("labelSelector"),
-            fields=fields,
-            bookmarks=self._flag("allowWatchBookmarks"),
-            initial=self._flag("sendInitialEvents"),
-        )
+        self.set_header("Content-Type", "application/json")
+        try:
+            watch = self.store.watch(
+                target.kind,
+                target.namespace,
+                since=self._text("resourceVersion"),
+                labels=self._text("labelSelector"),
+                fields=fields,
+                bookmarks=self._flag("allowWatchBookmarks"),
+                initial=self._flag("sendInitialEvents"),
+            )
+        except StatusError as error:
+            if error.code != 410:
+                raise
+            self.write(msgspec.json.encode({"type": "ERROR", "object": error.document()}) + b"\n")
+            return
         self.ended = watch.close
         loop = asyncio.get_running_loop()
         seconds = float(self._text("timeoutSeconds") or 1800)
         timer = loop.call_later(seconds, watch.close)
-        self.set_header("Content-Type", "application/json")
         try:
             await self.flush()
             while (event := await watch.next()) is not None:
@@ -313,6 +326,7 @@ class Handler(tornado.web.RequestHandler):
         if "as=PartialObjectMetadataList" in how:
             kind, api_version = "PartialObjectMetadataList", "meta.k8s.io/v1"
             items = [partial(one) for one in items]
+        items = [{k: v for k, v in one.items() if k not in _OF_ITS_LIST} for one in items]
         self.send({"kind": kind, "apiVersion": api_version, "metadata": metadata, "items": items})
 
     def _shown(self, target: Target, document: Document, event: str) -> Document:
@@ -332,6 +346,10 @@ class Handler(tornado.web.RequestHandler):
             message = f"{type(error).__name__}: {error}"
             error = StatusError(status_code, REASONS.get(status_code, "InternalError"), message)
         self.set_status(error.code)
+        if isinstance(error, NoSuchPath):
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            self.finish("404 page not found\n")
+            return
         if error.retry_after:
             self.set_header("Retry-After", str(error.retry_after))
         self.send(error.document())
@@ -358,6 +376,15 @@ class Handler(tornado.web.RequestHandler):
         except (msgspec.DecodeError, yaml.YAMLError) as error:
             raise bad_request(f"cannot decode the body: {error}") from error
         raise StatusError(415, "UnsupportedMediaType", f"the body may not be {kind}")
+
+    def _object(self, target: Target) -> Document:
+        """The body of a request that makes or replaces something."""
+        about = target.kind
+        kind = about.subresources.get(target.subresource, about.kind)
+        found = self._body()
+        if kind != about.kind and isinstance(found, dict):
+            return check_body(found, kind, str(found.get("apiVersion", "")))
+        return check_body(found, kind, about.api_version)
 
     def _options(self, body: Document) -> Options:
         grace = body.get("gracePeriodSeconds")

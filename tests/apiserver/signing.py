@@ -10,8 +10,9 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from tests.apiserver.authority import CLIENT, SERVER, YEAR, Authority
+from tests.apiserver.checks import check_signing_request
 from tests.apiserver.kinds import kind_named
-from tests.apiserver.problems import Document, invalid
+from tests.apiserver.problems import Document
 from tests.apiserver.special import User
 from tests.apiserver.store import Store, stamp
 from tests.apiserver.watching import Change
@@ -44,13 +45,7 @@ class Signer:
         """The new request as the server keeps it: with the name of who sent it."""
         result = copy.deepcopy(document)
         spec = result.setdefault("spec", {})
-        signer = spec.get("signerName", "")
-        if not spec.get("request") or signer not in _USAGES:
-            raise invalid(
-                "CertificateSigningRequest",
-                result.get("metadata", {}).get("name", ""),
-                f"spec.signerName: Invalid value: {signer!r}",
-            )
+        check_signing_request(result, _USAGES)
         told = user.document()
         spec.update(username=told["username"], groups=told["groups"])
         return result

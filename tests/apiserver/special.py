@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from tests.apiserver import problems
+from tests.apiserver.checks import check_access_review
 from tests.apiserver.kinds import kind_named
 from tests.apiserver.problems import Document
 from tests.apiserver.store import Options, Store, stamp
@@ -191,13 +192,16 @@ class Reviews:
         spec = body.get("spec") or {}
         audiences = spec.get("audiences") or [AUDIENCE]
         user = self.user_of(spec.get("token", ""), audiences)
-        status: Document = {"authenticated": False, "error": "invalid bearer token"}
+        status: Document = {"user": {}, "error": "[invalid bearer token, unknown]"}
         if user is not None:
-            status = {"authenticated": True, "user": user.document(), "audiences": audiences}
+            claims = self._claims(spec.get("token", "")) or {"aud": audiences}
+            meant = [one for one in audiences if one in claims["aud"]]
+            status = {"authenticated": True, "user": user.document(), "audiences": meant}
         return {**body, "status": status}
 
     def _review_access(self, body: Document, namespace: str, name: str) -> Document:
         self.asked.append(body)
+        check_access_review(body.get("spec") or {})
         allowed = self.allow(body.get("spec") or {})
         return {**body, "status": {"allowed": allowed, **({} if allowed else {"reason": "no"})}}
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from tests.apiserver import patches, problems
+from tests.apiserver.checks import check_preconditions, check_replacement, check_version
 from tests.apiserver.defaults import whole_seconds, with_defaults
 from tests.apiserver.kinds import KINDS, Kind, kind_named
 from tests.apiserver.pods import check_pod_update, graceful
@@ -26,6 +27,7 @@ from tests.apiserver.watching import Change, Watch
 STANDARD_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 REMEMBERED: Final = 20_000  # changes before the oldest are forgotten
 Key = tuple[str, str]  # namespace and name
+Documents = list[Document]  # in Store, `list` is a method
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,8 @@ class Store:
         self._version = 1000
         self._objects: dict[str, dict[Key, Document]] = {kind.resource: {} for kind in KINDS}
         self._history: list[Change] = []
-        self._oldest = 0  # every change after this version is remembered
+        self._oldest = self._version  # every change after this version is remembered
+        self._rests: dict[str, Documents] = {}  # of lists in chunks, by their tokens
         self._watches: set[Watch] = set()
         self.listeners: list[Callable[[Change], None]] = []
         for name in STANDARD_NAMESPACES:
@@ -83,11 +86,12 @@ class Store:
         namespace = document["metadata"].get("namespace") or "default" if kind.namespaced else ""
         if namespace:
             self.add_namespace(namespace)
-        if self.find(kind, name, namespace) is None:
+        old = self.find(kind, name, namespace)
+        if old is None:
             self.create(kind, document, namespace)
         else:
             fresh = {**document, "metadata": dict(document["metadata"])}
-            fresh["metadata"].pop("resourceVersion", None)
+            fresh["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
             self.update(kind, fresh, namespace, name=name)
         if kind.has_status and "status" in document:
             return self.patch(
@@ -125,26 +129,31 @@ class Store:
         start: str = "",
     ) -> Listing:
         """The objects that fit, by namespace and name; in chunks of `limit` where it is given."""
-        by_label, by_field = label_judge(labels), field_judge(fields, kind=kind.kind)
-        found = [
-            (f"{key[0]}/{key[1]}", one)
-            for key, one in sorted(self._objects[kind.resource].items())
-            if (not namespace or key[0] == namespace) and by_label(one) and by_field(one)
-        ]
-        version, after = self.version, ""
         if start:
-            version, _, after = start.partition(":")
-            if int(version) < self._oldest:
-                raise problems.expired("The provided continue parameter is too old")
-            found = [(key, one) for key, one in found if key > after]
-        chunk = found[:limit] if limit else found
-        more = len(found) - len(chunk)
-        return Listing(
-            items=[copy.deepcopy(one) for _, one in chunk],
-            version=version,
-            rest=f"{version}:{chunk[-1][0]}" if more else "",
-            remaining=more,
-        )
+            version, found = self._rest_of(start)
+        else:
+            version, by_label = self.version, label_judge(labels)
+            by_field = field_judge(fields, kind=kind.kind)
+            found = [
+                one
+                for key, one in sorted(self._objects[kind.resource].items())
+                if (not namespace or key[0] == namespace) and by_label(one) and by_field(one)
+            ]
+        chunk, rest = (found[:limit], found[limit:]) if limit else (found, [])
+        token = ""
+        if rest:
+            token = f"{version}:{uuid.uuid4()}"
+            self._rests[token] = rest
+        return Listing(items=copy.deepcopy(chunk), version=version, rest=token, remaining=len(rest))
+
+    def _rest_of(self, token: str) -> tuple[str, Documents]:
+        """What is left of a list in chunks, as it was; 410 once changes since are forgotten."""
+        version, colon, _ = token.partition(":")
+        if not colon:
+            raise problems.bad_request("continue key is not valid")
+        if int(version) < self._oldest or token not in self._rests:
+            raise problems.expired("The provided continue parameter is too old")
+        return version, self._rests[token]
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -198,7 +207,11 @@ class Store:
         old = self.get(kind, name, namespace)
         metadata = dict(body.get("metadata") or {})
         if metadata.get("name", name) != name:
-            raise problems.bad_request("the name of the object does not match the name on the URL")
+            raise problems.bad_request(
+                f"the name of the object ({metadata['name']}) does not match the name on the URL "
+                f"({name})"
+            )
+        check_replacement(kind, body, name)
         given = metadata.get("resourceVersion")
         if given and given != old["metadata"]["resourceVersion"]:
             raise problems.changed(kind.resource, name)
@@ -247,7 +260,7 @@ class Store:
     ) -> Document:
         """Delete it, or begin to: pods end gracefully, finalizers are waited for."""
         old = self.get(kind, name, namespace)
-        _check_preconditions(kind, old, options)
+        check_preconditions(kind, old, uid=options.uid, version=options.version)
         if kind.kind == "Namespace":
             self._empty(name)
         fresh = copy.deepcopy(old)
@@ -267,6 +280,7 @@ class Store:
             return fresh
         if old["metadata"].get("finalizers"):
             fresh["metadata"].setdefault("deletionTimestamp", self._stamp())
+            fresh["metadata"].setdefault("deletionGracePeriodSeconds", 0)
             return self._write(kind, (namespace, name), fresh)
         return self._remove(kind, (namespace, name), fresh)
 
@@ -276,7 +290,9 @@ class Store:
         pod = self.get(kind, name, namespace)
         if pod["spec"].get("nodeName"):
             raise problems.conflict(
-                "pods/binding", name, f"pod {name} is already assigned to node {node!r}"
+                "pods/binding",
+                name,
+                f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"',
             )
         pod["spec"]["nodeName"] = node
         conditions = pod["status"].setdefault("conditions", [])
@@ -314,7 +330,7 @@ class Store:
             return there and by_label(document) and by_field(document)
 
         if since and since != "0" and not initial:
-            if int(since) < self._oldest:
+            if check_version(since) < self._oldest:
                 raise problems.expired(f"too old resource version: {since} ({self._oldest})")
             past = [change for change in self._history if change.version > int(since)]
         else:
@@ -338,6 +354,7 @@ class Store:
     def compact(self) -> None:
         """Forget every change so far: watches from an older version get 410."""
         self._history.clear()
+        self._rests.clear()
         self._oldest = self._version
 
     def expire_watches(self) -> None:
@@ -365,6 +382,7 @@ class Store:
         fresh["apiVersion"], fresh["kind"] = kind.api_version, kind.kind
         if subresource in ("status", "approval"):
             metadata = {**kept, **{k: v for k, v in metadata.items() if k in _LABELLING}}
+            self._date(fresh.get("status") or {}, subresource)
             return {**old, "metadata": metadata, "status": fresh.get("status", {})}
         if subresource == "":
             if kind.has_status:
@@ -378,6 +396,11 @@ class Store:
         if _has_generation(kind) and fresh.get("spec") != old.get("spec"):
             fresh["metadata"]["generation"] = kept.get("generation", 0) + 1
         return fresh
+
+    def _date(self, status: Document, subresource: str) -> None:
+        for condition in (status.get("conditions") or []) if subresource == "approval" else ():
+            condition.setdefault("lastUpdateTime", self._stamp())
+            condition.setdefault("lastTransitionTime", self._stamp())
 
     def _settle(self, kind: Kind, key: Key, old: Document, fresh: Document) -> Document:
         going = fresh["metadata"].get("deletionTimestamp")
@@ -451,16 +474,3 @@ def _must(api_version: str, kind: str) -> Kind:
 
 def _has_generation(kind: Kind) -> bool:
     return kind.kind in ("Pod", "Deployment", "ReplicaSet", "DaemonSet", "StatefulSet", "Job")
-
-
-def _check_preconditions(kind: Kind, old: Document, options: Options) -> None:
-    metadata = old["metadata"]
-    if options.uid and options.uid != metadata["uid"]:
-        raise problems.conflict(
-            kind.resource,
-            metadata["name"],
-            f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: "
-            f"{metadata['uid']}",
-        )
-    if options.version and options.version != metadata["resourceVersion"]:
-        raise problems.changed(kind.resource, metadata["name"])

@@ -96,7 +96,11 @@ class Policy:
         what = f'resource "{kind.plural}" in API group "{kind.group}"'
         where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
         shown = f'{kind.resource} "{name}"' if name else kind.resource
-        raise forbidden(f'{shown} is forbidden: User "{user.name}" cannot {verb} {what}{where}')
+        raise forbidden(
+            f'{shown} is forbidden: User "{user.name}" cannot {verb} {what}{where}',
+            resource=kind.resource,
+            name=name,
+        )
 
     def _may(
         self, user: User, verb: str, kind: Kind, namespace: str, name: str, request: Document

@@ -1,5 +1,6 @@
 """A real control plane for contract tests, where KUBEBUILDER_ASSETS names a folder that has one."""
 
+import json
 import os
 import socket
 import ssl
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from nodeagent.adapters.kube.access import Access
 
 TOKEN = "contract-tests"
+NODE_TOKEN = "contract-tests-node"
+NODE = "node-1"
 
 
 def assets() -> Path | None:
@@ -41,7 +44,10 @@ def real_control_plane(programs: Path, folder: Path) -> Iterator[Access]:
             serialization.NoEncryption(),
         )
     )
-    (folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
+    (folder / "tokens.csv").write_text(
+        f'{TOKEN},admin,admin,"system:masters"\n'
+        f'{NODE_TOKEN},system:node:{NODE},node,"system:nodes"\n'
+    )
     store = [
         *(str(programs / "etcd"), f"--data-dir={folder}/etcd", "--unsafe-no-fsync"),
         *(f"--listen-client-urls=http://127.0.0.1:{etcd}",),
@@ -54,12 +60,14 @@ def real_control_plane(programs: Path, folder: Path) -> Iterator[Access]:
         *("--service-account-issuer=https://kubernetes.default.svc",),
         *(f"--service-account-key-file={folder}/sa.key",),
         *(f"--service-account-signing-key-file={folder}/sa.key",),
-        *(f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=RBAC"),
-        *("--disable-admission-plugins=ServiceAccount", "--service-cluster-ip-range=10.96.0.0/16"),
+        *(f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=Node,RBAC"),
+        *("--enable-admission-plugins=NodeRestriction", "--service-cluster-ip-range=10.96.0.0/16"),
     ]
     with (folder / "log").open("wb") as log:
-        running = [subprocess.Popen(words, stdout=log, stderr=log) for words in (store, server)]
+        running = [subprocess.Popen(store, stdout=log, stderr=log)]
         try:
+            _age(etcd, running, folder / "log")
+            running.append(subprocess.Popen(server, stdout=log, stderr=log))
             _wait(f"https://127.0.0.1:{port}/api/v1/namespaces/default", running, folder / "log")
             yield Access(server=f"https://127.0.0.1:{port}", token=TOKEN, insecure=True)
         finally:
@@ -68,9 +76,26 @@ def real_control_plane(programs: Path, folder: Path) -> Iterator[Access]:
                 one.wait(20)
 
 
+def _age(etcd: int, running: list[subprocess.Popen[bytes]], log: Path) -> None:
+    """Let the store have a past, so that its first versions are older than what is remembered."""
+    body = json.dumps({"key": "cGFzdA==", "value": "cGFzdA=="}).encode()
+    for _ in range(5):
+        request = urllib.request.Request(f"http://127.0.0.1:{etcd}/v3/kv/put", body)
+        _until_answered(request, None, running, log)
+
+
 def _wait(url: str, running: list[subprocess.Popen[bytes]], log: Path) -> None:
     context = ssl._create_unverified_context()
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+    _until_answered(request, context, running, log)
+
+
+def _until_answered(
+    request: urllib.request.Request,
+    context: ssl.SSLContext | None,
+    running: list[subprocess.Popen[bytes]],
+    log: Path,
+) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert all(one.poll() is None for one in running), log.read_text()[-2000:]

@@ -1,7 +1,7 @@
 """What the engine may expect of an `Api`, held against the fake and the real client alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from lightkube.models import authentication_v1 as authn
 from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
-from nodeagent.adapters.kube.access import Access
 from nodeagent.adapters.kube.client import KubeClient
 from nodeagent.adapters.kube.kubeconfig import load_kubeconfig
 from nodeagent.aio.threads import Threads
@@ -28,7 +27,7 @@ from nodeagent.model.api import (
     Purpose,
 )
 from tests.apiserver.cluster import Cluster
-from tests.contracts.control_plane import assets, real_control_plane
+from tests.contracts.control_plane import assets
 from tests.fakes.api import FakeApi
 
 TOKENS = ApiKind(type=authn.TokenRequest, plural="serviceaccounts")
@@ -39,14 +38,6 @@ LEFT: tuple[tuple[ApiKind[Any], str], ...] = (
     *((PODS, name) for name in ("web", "one", "two", "far")),
     *((NODES, "n1"), (SERVICE_ACCOUNTS, "robot"), (CONFIG_MAPS, "c")),
 )
-
-
-@pytest.fixture(scope="module")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
-    programs = assets()
-    assert programs is not None
-    with real_control_plane(programs, tmp_path_factory.mktemp("control-plane")) as access:
-        yield access
 
 
 @pytest.fixture(params=WAYS)
