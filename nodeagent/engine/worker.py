@@ -35,10 +35,12 @@ from nodeagent.engine.setback import BackoffTeller, Setback, container_trouble
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.errors import AgentError, ConfigError, HookFailed
 from nodeagent.model.actions import (
+    Action,
     CreateSandbox,
     EnsureImage,
     ForgetPod,
     Plan,
+    PreparePod,
     RefreshVolumes,
     ResizePod,
     RestartAll,
@@ -96,7 +98,7 @@ class PodWorker:
             self._break_off()
 
     def hear_wish(self) -> None:
-        """The wish changed: a stop or hook that is under way is broken off by a nearer end."""
+        """The wish changed: what may be broken off ends by a nearer end."""
         self._bell.ring()
         self._heard = self._tools.state.desired(self._uid) or self._heard
         if self._breakable is not None and self._ends_sooner():
@@ -294,21 +296,40 @@ class PodWorker:
     async def _act(self, plan: Plan) -> None:
         """Each action in order; the first failure ends the round, but for a failed container."""
         for action in plan.actions:
-            if isinstance(action, StartContainer):
-                if not await self._start(action):
-                    return
-            elif isinstance(action, StopContainers):
-                if not await self._stop(action):
-                    return
-            elif isinstance(action, CreateSandbox):
-                await self._create_sandbox(action)
-            else:
-                self.memory = await self._executor.execute(action, self.memory, self._seen())
+            if not await self._do(action):
+                return
             if isinstance(action, TearDownPod):
                 self._tools.neighbours.ring_waiting("pod_terminated")
             if isinstance(action, ForgetPod):
                 self.forgotten = True
                 return
+
+    async def _do(self, action: Action) -> bool:
+        """One action; False where the round ends with it."""
+        if isinstance(action, StartContainer):
+            return await self._start(action)
+        if isinstance(action, StopContainers):
+            return await self._stop(action)
+        if isinstance(action, PreparePod | RefreshVolumes):
+            return await self._breakably(action)
+        if isinstance(action, CreateSandbox):
+            await self._create_sandbox(action)
+        else:
+            self.memory = await self._executor.execute(action, self.memory, self._seen())
+        return True
+
+    async def _breakably(self, action: PreparePod | RefreshVolumes | StopContainers) -> bool:
+        """Act; False where a nearer end broke it off, so that it is planned again."""
+        if self._ends_sooner():  # asked since the plan was made
+            return False
+        try:
+            async with asyncio.timeout(self._until_deadline()) as self._breakable:
+                self.memory = await self._executor.execute(action, self.memory, self._seen())
+        except TimeoutError:
+            return False
+        finally:
+            self._breakable = None
+        return True
 
     async def _create_sandbox(self, action: CreateSandbox) -> None:
         """Make the sandbox; after two failures the next has a number of its own.
@@ -326,19 +347,10 @@ class PodWorker:
             raise
 
     async def _stop(self, action: StopContainers) -> bool:
-        """Stop; False where a nearer end broke it off, so that it is planned again."""
+        """Stop; False where it was broken off."""
         self.memory = with_stops(self.memory, action, now=self._tools.clock.now())
         await self._record.save_before_acting(self.memory)
-        if self._ends_sooner():  # asked since the plan was made
-            return False
-        try:
-            async with asyncio.timeout(self._until_deadline()) as self._breakable:
-                self.memory = await self._executor.execute(action, self.memory, self._seen())
-        except TimeoutError:
-            return False
-        finally:
-            self._breakable = None
-        return True
+        return await self._breakably(action)
 
     async def _start(self, action: StartContainer) -> bool:
         """Start a container; its failure is its own, and the others of the pod go on.

@@ -84,7 +84,7 @@ def test_a_dead_file_system_holds_up_its_own_pods_only(agent: Agent, dead: DeadM
     assert {views[name].phase for name in stuck} == {"Pending"}
 
     agent.remove(stuck[0])
-    agent.wait_gone(stuck[0], within=60)
+    agent.wait_gone(stuck[0], within=5)
 
     dead.give_up()
     for name in (*stuck[1:-1], "claimed"):

@@ -46,6 +46,26 @@ async def test_a_pod_whose_manifest_went_leaves_nothing_behind() -> None:
         assert node.probing.counts() == () and not node.probing._pods
 
 
+async def test_a_pod_whose_volumes_never_come_is_let_go_at_once() -> None:
+    machine = Machine()
+    machine.volumes.hanging.add(UID)
+    async with running(a_pod(), machine=machine) as node:
+        await asyncio.sleep(1000)
+        assert node.waiting() == "ContainerCreating"
+        node.unwant()
+        await asyncio.sleep(1)
+        assert is_clean(node)
+
+
+async def test_a_pods_own_deadline_ends_the_wait_for_its_volumes() -> None:
+    machine = Machine()
+    machine.volumes.hanging.add(UID)
+    async with running(a_pod(activeDeadlineSeconds=30), machine=machine) as node:
+        await asyncio.sleep(40)
+        status = node.status()
+        assert (status.phase, status.reason) == ("Failed", "DeadlineExceeded")
+
+
 @pytest.mark.parametrize("after", [0.0, 0.01, 0.02, 0.05, 0.06, 0.1, 0.2, 0.5])
 async def test_a_pod_deleted_at_any_moment_of_its_start_leaves_nothing_behind(
     after: float,

@@ -125,6 +125,7 @@ class FakeVolumes:
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
+        self.hanging: set[str] = set()  # pods whose set-up never ends
         self.error: AgentError | None = None  # of every set-up
         self.stuck = False  # nothing can be unmounted
         self.refused: dict[str, str] = {}
@@ -141,6 +142,8 @@ class FakeVolumes:
     async def set_up(self, pod: DesiredPod) -> Mapping[str, VolumePlace]:
         if self.error is not None:
             raise self.error
+        if pod.uid in self.hanging:
+            await asyncio.Event().wait()
         if pod.uid in self.broken:
             raise MountFailed(op="mount", target="volume data", detail="no such host")
         self.mounted.add(pod.uid)

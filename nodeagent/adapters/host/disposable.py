@@ -76,21 +76,28 @@ class Disposable:
         except TimeoutError as error:
             await self._end(order, process, patience=min(_LAST_WAIT, deadline))
             raise TooLate from error
-        finally:
-            if process.returncode is None:
-                _kill(process)
+        except asyncio.CancelledError:
+            self._give_up(order, process)
+            raise
         assert process.returncode is not None
         return process.returncode, output
 
     async def _end(
         self, order: Order, process: asyncio.subprocess.Process, *, patience: float
     ) -> None:
-        """Kill it; remember it where the kernel keeps it waiting all the same."""
-        _kill(process)
+        """Kill it with all that it has started, and wait a moment for it to go."""
+        self._give_up(order, process)
         try:
             async with asyncio.timeout(patience):
                 await process.communicate()
         except TimeoutError:
+            pass
+
+    def _give_up(self, order: Order, process: asyncio.subprocess.Process) -> None:
+        """Kill it; the kernel may keep it waiting all the same."""
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             self._hanging[order] = (process, time.monotonic())
 
     def _refuse_if_hanging(self, order: Order) -> None:
@@ -105,9 +112,3 @@ class Disposable:
                 detail=f"the file system has not answered for {seconds:.0f} s, and the process"
                 f" {self._hanging[order][0].pid} that asked cannot be killed",
             )
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """The process and what it has started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
