@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from nodeagent.core.api_objects import API_KINDS, Kept, data_object, kept, version_of
+from nodeagent.core.data_questions import ByKey
 from nodeagent.core.references import pod_references, pull_secrets
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.interests import Interests
@@ -20,7 +21,6 @@ from nodeagent.model.data import (
     DataKey,
     DataKind,
     DataObject,
-    PersistentVolume,
     Secret,
 )
 from nodeagent.model.desired import DesiredPod
@@ -51,7 +51,7 @@ class _Entry:
         return self.version if self.known else "?"
 
 
-class ApiData:
+class ApiData(ByKey):
     """A `DataSource`. `follow` registers what a pod refers to, and its pull secrets.
 
     Nodes may watch a single config map or secret that a pod of theirs uses, and read, not watch,
@@ -100,26 +100,6 @@ class ApiData:
         return frozenset(self._interests.wanted)
 
     # --- a data source ----------------------------------------------------------------------
-
-    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.CONFIG_MAP, namespace, name))
-        return found if isinstance(found, ConfigMap) else None
-
-    async def secret(self, namespace: str, name: str) -> Secret | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.SECRET, namespace, name))
-        return found if isinstance(found, Secret) else None
-
-    async def claim(self, namespace: str, name: str) -> Claim | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.CLAIM, namespace, name))
-        return found if isinstance(found, Claim) else None
-
-    async def volume(self, name: str) -> PersistentVolume | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.VOLUME, "", name))
-        return found if isinstance(found, PersistentVolume) else None
 
     def place(self, kind: DataKind) -> str:
         """See `DataSource`."""

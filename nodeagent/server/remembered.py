@@ -1,8 +1,9 @@
 """Answers that are kept for a while: bounded, and asked once however many want them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
+
+from nodeagent.aio.joined import Joined
 
 T = TypeVar("T")
 MOST = 4096  # answers; the oldest go first
@@ -14,7 +15,7 @@ class Remembered(Generic[T]):
     def __init__(self, now: Callable[[], float], *, most: int = MOST) -> None:
         self._now, self._most = now, most
         self._known: dict[bytes, tuple[float, T]] = {}
-        self._asked: dict[bytes, asyncio.Future[T]] = {}
+        self._asked: Joined[bytes, T] = Joined()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -27,36 +28,16 @@ class Remembered(Generic[T]):
         While one caller asks, others with the same key wait for its answer; its error is theirs,
         and is not kept.
         """
-        while True:
-            known = self._known.get(key)
-            if known is not None and self._now() < known[0]:
-                return known[1]
-            waiting = self._asked.get(key)
-            if waiting is None:
-                return await self._ask(key, ask, keep)
-            await asyncio.wait((waiting,))
-            if not waiting.cancelled():
-                return waiting.result()
+        known = self._known.get(key)
+        if known is not None and self._now() < known[0]:
+            return known[1]
 
-    async def _ask(
-        self, key: bytes, ask: Callable[[], Awaitable[T]], keep: Callable[[T], float]
-    ) -> T:
-        pending: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._asked[key] = pending
-        try:
+        async def asked() -> T:
             answer = await ask()
-        except BaseException as error:
-            if isinstance(error, Exception):
-                pending.set_exception(error)
-                pending.exception()  # seen, should nobody else wait
-            else:
-                pending.cancel()
-            raise
-        finally:
-            del self._asked[key]
-        pending.set_result(answer)
-        self._known.pop(key, None)
-        self._known[key] = (self._now() + keep(answer), answer)
-        while len(self._known) > self._most:
-            del self._known[next(iter(self._known))]
-        return answer
+            self._known.pop(key, None)
+            self._known[key] = (self._now() + keep(answer), answer)
+            while len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+            return answer
+
+        return await self._asked.get(key, asked)

@@ -15,17 +15,15 @@ from nodeagent.adapters.manifests.folder import RESCAN, Folder, Found
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
 from nodeagent.core.claims import bind
+from nodeagent.core.data_questions import ByKey
 from nodeagent.core.objects import MAX_BYTES, read_objects
 from nodeagent.core.references import pod_references
 from nodeagent.model.data import (
     Claim,
-    ConfigMap,
-    CsiDriver,
     DataKey,
     DataKind,
     DataObject,
     PersistentVolume,
-    Secret,
     key_of,
 )
 from nodeagent.model.desired import DesiredPod, Problem
@@ -36,7 +34,7 @@ log = structlog.get_logger()
 Objects: TypeAlias = tuple[DataObject, ...]
 
 
-class LocalData:
+class LocalData(ByKey):
     """A data source over folders, each with the kinds that are read from it.
 
     `on_change` is called with the uids of followed pods when an object they refer to came, went
@@ -87,26 +85,6 @@ class LocalData:
 
     # --- a data source ----------------------------------------------------------------------
 
-    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.CONFIG_MAP, namespace, name))
-        return found if isinstance(found, ConfigMap) else None
-
-    async def secret(self, namespace: str, name: str) -> Secret | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.SECRET, namespace, name))
-        return found if isinstance(found, Secret) else None
-
-    async def claim(self, namespace: str, name: str) -> Claim | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.CLAIM, namespace, name))
-        return found if isinstance(found, Claim) else None
-
-    async def volume(self, name: str) -> PersistentVolume | None:
-        """See `DataSource`."""
-        found = await self._get(DataKey(DataKind.VOLUME, "", name))
-        return found if isinstance(found, PersistentVolume) else None
-
     async def services(self, namespace: str) -> tuple[v1.Service, ...] | None:
         """See `DataSource`: there are none without a cluster."""
         return ()
@@ -119,11 +97,6 @@ class LocalData:
             if key in keys or (key.kind is DataKind.VOLUME and key.name in bound):
                 return True
         return False
-
-    async def csi_driver(self, name: str) -> CsiDriver | None:
-        """As it is now; None where there is none. Waits until every folder was read."""
-        found = await self._get(DataKey(DataKind.CSI_DRIVER, "", name))
-        return found if isinstance(found, CsiDriver) else None
 
     def place(self, kind: DataKind) -> str:
         """See `DataSource`."""
