@@ -88,6 +88,11 @@ def is_ready(status: v1.NodeStatus | None) -> bool:
     return any(c.type == READY and c.status == "True" for c in conditions)
 
 
+def may_be_ready(reading: NodeReading) -> bool:
+    """Whether the node would be told Ready now."""
+    return _ready(reading).status == "True"
+
+
 def biggest_images(images: Iterable[SeenImage], *, most: int) -> tuple[SeenImage, ...]:
     """The images that the Node lists: the biggest first, at most `most` (-1: all)."""
     ranked = sorted(images, key=lambda image: (-image.size_bytes, image.ref))

@@ -13,7 +13,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.aio.bell import Bell
 from nodeagent.core.api_versions import is_older
-from nodeagent.core.node_object import NodeReading, is_ready
+from nodeagent.core.node_object import NodeReading, is_ready, may_be_ready
 from nodeagent.core.node_patch import NodeWish, new_node, reconciled, status_change, turns
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.node import NodeKeeper
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 AGAIN_FIRST, AGAIN_LONGEST = 0.1, 7.0
 JITTER = 0.04
+SETTLE = 5.0  # seconds in which an agent that starts may find out that all is still well
 
 
 class ReportRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,8 @@ class ReportTools(msgspec.Struct, frozen=True, kw_only=True):
 class NodeReport:
     """The only one who writes the Node. `node` is the Node as the API has it, None if unknown.
 
-    `on_change` is called when that changed. A Node that somebody deletes is made again.
+    `on_change` is called when that changed. A Node that somebody deletes is made again. One that
+    is Ready when the agent starts stays so while it finds out how things are.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class NodeReport:
 
     async def _report_for_ever(self) -> None:
         await self._asked.wait()
+        await self._settle()
         again = AGAIN_FIRST
         while True:
             try:
@@ -154,6 +157,16 @@ class NodeReport:
             again = AGAIN_FIRST
             period = self._rules.update_period * (1 + random.random() * JITTER)
             await self._bell.wait(at_most=period)
+
+    async def _settle(self) -> None:
+        """Runtime and drivers have not been asked yet: what is told of them must not be guessed."""
+        clock = self._tools.clock
+        end = clock.now() + SETTLE
+        while self.node is not None and is_ready(self.node.status):
+            left = end - clock.now()
+            if left <= 0 or may_be_ready(self._tools.reading()):
+                return
+            await self._bell.wait(at_most=left)
 
     async def _report(self) -> None:
         """Make the Node, or what it should be of it; then what changed of its status."""

@@ -125,6 +125,35 @@ async def test_a_turn_of_health_or_pressure_is_told_at_once() -> None:
         assert "NodeHasDiskPressure" in member.events() and "NodeNotReady" in member.events()
 
 
+async def test_a_node_stays_ready_while_its_agent_starts_again() -> None:
+    member = Member()
+    async with reporting(member):
+        await asyncio.sleep(1)
+    told = len(member.writes())
+    member.keeper.health = RuntimeHealth(message="the container runtime has not answered yet")
+    member.keeper.trouble("csi", "CSINode is not yet initialized")
+    async with reporting(member):
+        await asyncio.sleep(2)
+        member.keeper.health = WELL
+        member.keeper.trouble("csi", "")
+        await asyncio.sleep(60)
+    assert member.condition("Ready") == "True"
+    assert "NodeNotReady" not in member.events()
+    assert len(member.writes()) <= told + 1
+
+
+async def test_a_runtime_that_is_away_when_the_agent_starts_is_told_within_seconds() -> None:
+    member = Member()
+    async with reporting(member):
+        await asyncio.sleep(1)
+    member.keeper.health = RuntimeHealth(message="connection refused")
+    async with reporting(member):
+        await asyncio.sleep(4)
+        assert member.condition("Ready") == "True"
+        await asyncio.sleep(2)
+        assert member.condition("Ready") == "False"
+
+
 async def test_what_can_wait_is_told_with_the_next_look() -> None:
     async with reporting() as member:
         await asyncio.sleep(1)
