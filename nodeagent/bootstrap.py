@@ -5,6 +5,7 @@ certificate, and the kubeconfig is written to name the file where that will be (
 bootstrapping").
 """
 
+import asyncio
 import base64
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -24,7 +25,7 @@ from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
 from nodeagent.core.certificates import Held, client_wish, kubeconfig_document, serving_wish
 from nodeagent.engine.api_ports import Api
-from nodeagent.engine.certificates import CertificateKeeper
+from nodeagent.engine.certificates import CertificateKeeper, Manner
 from nodeagent.engine.ports import Clock
 from nodeagent.errors import SettingsError
 from nodeagent.metrics import AgentMetrics
@@ -49,6 +50,7 @@ class Credentials:
         self._pairs = KeyPairs(self._folder, CLIENT, threads, keep_key=not self._rotates)
         self._bootstrap: KubeClient | None = None
         self._adopted = False
+        self._granted: asyncio.Event | None = None  # None: nothing is asked for
         self.access = self._access()
 
     def components(
@@ -64,11 +66,17 @@ class Credentials:
         """
         found: dict[str, Component] = {}
         if self.access.certificate.path == str(self._pairs.current):
-            found["client certificate"] = self._client_keeper(client, metrics).run
+            keeper = self._client_keeper(client, metrics)
+            found["client certificate"], self._granted = keeper.run, keeper.granted
         if self._settings.kubelet.server_tls_bootstrap:
-            keeper = self._serving_keeper(client, addresses, metrics)
-            found["serving certificate"] = keeper.run
+            serving = self._serving_keeper(client, addresses, metrics)
+            found["serving certificate"] = serving.run
         return found
+
+    async def until_granted(self) -> None:
+        """Wait for something to prove the node with; after `components`."""
+        if self._granted is not None:
+            await self._granted.wait()
 
     # --- the client's certificate -------------------------------------------------------------
 
@@ -130,8 +138,7 @@ class Credentials:
             api=lambda held: self._way(held, client),
             clock=self._clock,
             on_change=changed,
-            renews=self._rotates,
-            at_once=self._adopted,
+            manner=Manner(renews=self._rotates, at_once=self._adopted, gives_up=self._rotates),
         )
         metrics.certificates.add_client(lambda: self._left(keeper.held), lambda: keeper.failures)
         return keeper

@@ -221,6 +221,11 @@ class Cluster:
         node = self.node.node
         return (node.status.addresses or ()) if node is not None and node.status else ()
 
+    async def _beat(self) -> None:
+        """The Lease, from when there is something to ask for it with."""
+        await self.credentials.until_granted()
+        await self.lease.run()
+
     def components(self) -> dict[str, Component]:
         """What runs, in the order of its start."""
         return {
@@ -231,7 +236,7 @@ class Cluster:
             "own pods": self.own.run,
             **self._data.components(),
             "node report": self.node.run,
-            "lease": self.lease.run,
+            "lease": self._beat,
             "status report": self.report.run,
             "mirrors": self.mirrors.run,
             "api events": self.events.run,

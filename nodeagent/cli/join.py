@@ -13,6 +13,7 @@ import click
 
 from nodeagent.adapters.host.checkup import runs_systemd
 from nodeagent.adapters.host.undo import Undo
+from nodeagent.cli.healthy import wait_healthy
 from nodeagent.cli.output import fail, note, paint
 from nodeagent.core import join as steps
 from nodeagent.core import service_files
@@ -97,6 +98,8 @@ def join(  # noqa: PLR0913 - as many as there are options
         taken = _take_back(undo)
         if taken:
             note(f"taken back: {', '.join(taken)}")
+        if found.started:
+            _start_alone()
         if isinstance(error, AgentError):
             _give_up(error)
         raise
@@ -119,6 +122,7 @@ class _Joining:
         from nodeagent.adapters.kube.join import Server  # late: it brings cryptography along
 
         self._server = Server(*host, patience=patience)
+        self.started = False  # the service was told to start as a member
         self._token, self._pins, self._undo, self._patience = token, pins, undo, patience
         words = {"kubeconfig": (steps.KUBECONFIG,)}
         if cri_socket:
@@ -235,7 +239,19 @@ class _Joining:
         _say("starting the agent")
         _systemctl("daemon-reload")
         _systemctl("enable", "nodeagent.service")
+        self.started = True
         _systemctl("restart", "nodeagent.service")
+        self._wait_healthy()
+
+    def _wait_healthy(self) -> None:
+        from nodeagent.settings.load import load_traced
+
+        config, kubeconfig = (str(self._undo.at(one)) for one in (steps.CONFIG, steps.KUBECONFIG))
+        given = load_traced({"config": (config,), "kubeconfig": (kubeconfig,)})
+        listener = given.settings.listeners.healthz
+        if listener is not None:
+            _say("waiting for the agent to be healthy")
+            wait_healthy(listener)
 
 
 @click.command(epilog=f"\b\nExamples:\n  nodeagent reset\n\n{_CODES}")
@@ -257,10 +273,15 @@ def reset(prefix: Path) -> None:
         for path in _take_back(undo):
             print(f"{paint('undone', 'green')}  {path}")
         if live:
-            _systemctl("daemon-reload")
-            _systemctl("start", "nodeagent.service")
+            _start_alone()
     except AgentError as error:
         _give_up(error)
+
+
+def _start_alone() -> None:
+    """The service again, by the command line that it had before the join."""
+    _systemctl("daemon-reload")
+    _systemctl("restart", "nodeagent.service")
 
 
 def _take_back(undo: Undo) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 from lightkube.models import certificates_v1 as certificates
 from lightkube.models import meta_v1
@@ -23,7 +24,7 @@ from nodeagent.core.certificates import (
 )
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.ports import Clock
-from nodeagent.errors import AgentError, CertificateRefused
+from nodeagent.errors import AgentError, ApiError, CertificateRefused
 from nodeagent.model.api import SIGNING_REQUESTS, Purpose
 
 log = structlog.get_logger()
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 PATIENCE: Final = 15 * 60.0  # seconds one request may wait for its approval
 LOOK_AGAIN: Final = 600.0  # a file that others changed is noticed so late at most
 JITTER: Final = 0.1
+WITHOUT: Final = 5 * 60.0  # seconds without a certificate that works, while the server refuses
+REFUSALS: Final = (401, 403, 404)
 BREATH: Final = 60.0  # between two renewals, should a certificate be as good as over when it comes
 
 
@@ -60,13 +63,27 @@ class Pairs(Protocol):
         ...
 
 
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How a certificate is kept.
+
+    Without `renews` one good certificate is enough; `at_once` replaces the one there is. With
+    `gives_up` the keeper ends by CertificateRefused, and the agent with it, after five minutes
+    without a certificate that works in which the server answers and refuses: who watches over the
+    agent may then put new credentials in place. Source: a kubelet's certificate/transport.go.
+    """
+
+    renews: bool = True
+    at_once: bool = False
+    gives_up: bool = False
+
+
 class CertificateKeeper:
     """One certificate, for ever. `wish` says what it is to be for, None if that is not known yet.
 
     `api` gives the way to ask by, for what is held now (None: nothing that works). `on_change` is
     called after each new pair, with the seconds that the one before lived (None for the first).
-    Without `renews` one good certificate is enough; `at_once` replaces the one there is. Figures
-    for metrics: `held`, and `failures` of all time.
+    `granted` is set once there is one that works. Figures for metrics: `held`, and `failures` of
+    all time.
     """
 
     def __init__(
@@ -78,12 +95,14 @@ class CertificateKeeper:
         api: Callable[[Held | None], Api],
         clock: Clock,
         on_change: Callable[[float | None], None],
-        renews: bool = True,
-        at_once: bool = False,
+        manner: Manner | None = None,
     ) -> None:
         self._name, self._pairs, self._wish, self._api = name, pairs, wish, api
-        self._clock, self._on_change, self._renews = clock, on_change, renews
-        self._at_once = at_once
+        self._clock, self._on_change = clock, on_change
+        self._manner = manner or Manner()
+        self._at_once = self._manner.at_once
+        self._good_at = clock.now()  # when there was last one that works, or nothing was known
+        self.granted = asyncio.Event()
         self._share = random.uniform(EARLIEST, LATEST)
         self._tries = 0  # that failed, since one went well
         self.bell = Bell()  # ring it when the wish may have changed
@@ -106,6 +125,7 @@ class CertificateKeeper:
         """Do what is due; seconds until the next look."""
         self.held = await self._pairs.held()
         wish, now = self._wish(), self._clock.now()
+        self._note(now)
         if wish is None:
             return 1.0
         due = self._due_at(wish, now)
@@ -115,7 +135,9 @@ class CertificateKeeper:
             async with asyncio.timeout(PATIENCE):
                 age = await self._renew(wish)
         except (AgentError, TimeoutError) as error:
+            self._check_lost(error)
             return self._failed(error)
+        self._note(self._clock.now())
         self._tries, self._at_once = 0, False
         self._on_change(age)
         return BREATH
@@ -124,7 +146,7 @@ class CertificateKeeper:
         held = self.held
         if held is None or not held.is_good(now) or self._at_once:
             return now
-        if not self._renews:
+        if not self._manner.renews:
             return now + LOOK_AGAIN
         return held.renew_at(self._share) if held.fits(wish) else now
 
@@ -172,6 +194,22 @@ class CertificateKeeper:
             if isinstance(watch, AsyncGenerator):
                 await watch.aclose()
         raise AssertionError("a watch does not end")
+
+    def _note(self, now: float) -> None:
+        if self.held is not None and self.held.is_good(now):
+            self._good_at = now
+            self.granted.set()
+
+    def _check_lost(self, error: AgentError | TimeoutError) -> None:
+        """Give up where asking again will not help."""
+        without = self._clock.now() - self._good_at
+        refused = isinstance(error, ApiError) and error.code in REFUSALS
+        if self._manner.gives_up and refused and without > WITHOUT:
+            raise _refused(
+                f"{self._name} certificate",
+                f"there is none that works for {without:.0f} s, and the server refuses to give one "
+                f"({error}); put a bootstrap kubeconfig with a valid token in place",
+            )
 
     def _failed(self, error: AgentError | TimeoutError) -> float:
         self.failures += 1

@@ -13,7 +13,7 @@ from nodeagent.adapters.host.key_pairs import CLIENT, SERVING, KeyPairs, read_pa
 from nodeagent.aio.threads import Threads
 from nodeagent.core.certificates import Held, Wish, client_wish, serving_wish
 from nodeagent.engine.api_ports import Api
-from nodeagent.engine.certificates import PATIENCE, CertificateKeeper
+from nodeagent.engine.certificates import PATIENCE, CertificateKeeper, Manner
 from nodeagent.errors import CertificateRefused
 from nodeagent.model.api import SIGNING_REQUESTS
 from tests.apiserver.authority import Authority
@@ -52,7 +52,9 @@ class InLoop(KeyPairs):
 class Rig:
     """A keeper, the API it asks and who signs."""
 
-    def __init__(self, folder: Path, threads: Threads, *, pair: str = CLIENT) -> None:
+    def __init__(
+        self, folder: Path, threads: Threads, *, pair: str = CLIENT, gives_up: bool = False
+    ) -> None:
         self.clock = SteppedClock()
         self.api = FakeApi()
         self.signer = Signer(self.api.store, Authority(now=self.clock.now), now=self.clock.now)
@@ -69,6 +71,7 @@ class Rig:
             api=self._way,
             clock=self.clock,
             on_change=self.ages.append,
+            manner=Manner(gives_up=gives_up),
         )
         self._serving = pair == SERVING
 
@@ -90,9 +93,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def keeping(folder: Path, *, pair: str = CLIENT) -> AsyncIterator[Rig]:
+async def keeping(
+    folder: Path, *, pair: str = CLIENT, gives_up: bool = False
+) -> AsyncIterator[Rig]:
     threads = Threads(1)
-    rig = Rig(folder, threads, pair=pair)
+    rig = Rig(folder, threads, pair=pair, gives_up=gives_up)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(rig.keeper.run())
         try:
@@ -126,6 +131,33 @@ async def test_a_failing_server_is_asked_again_with_growing_pauses(tmp_path: Pat
         await asyncio.sleep(300)
         assert 10 <= rig.requests <= 14
         assert rig.keeper.failures == rig.requests
+        fault.times = 0
+        await asyncio.sleep(40)
+        assert rig.held().is_good(rig.clock.now())
+
+
+async def test_a_keeper_that_is_refused_for_five_minutes_ends(tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        async with keeping(tmp_path, gives_up=True) as rig:
+            rig.api.fail(401, times=1000, verb="create")
+            await asyncio.sleep(290)
+            assert not rig.keeper.granted.is_set()
+            await asyncio.sleep(60)
+            raise AssertionError("it has given up by then")
+    assert caught.group_contains(CertificateRefused, match="bootstrap kubeconfig")
+
+
+@pytest.mark.parametrize(("code", "has_one"), [(503, False), (401, True)])
+async def test_a_keeper_goes_on_while_the_server_is_away_or_it_has_one_that_works(
+    tmp_path: Path, code: int, *, has_one: bool
+) -> None:
+    async with keeping(tmp_path, gives_up=True) as rig:
+        fault = rig.api.fail(code, times=0 if has_one else 1000, verb="create")
+        await asyncio.sleep(1)
+        fault.times = 1000
+        await asyncio.sleep(9.5 * DAY if has_one else 3600)
+        assert rig.keeper.granted.is_set() is has_one
+        assert rig.keeper.failures > 0
         fault.times = 0
         await asyncio.sleep(40)
         assert rig.held().is_good(rig.clock.now())
