@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import AnyContainer, each_container
-from nodeagent.model.data import DataKey, DataKind
+from nodeagent.model.data import DataKey, DataKind, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 
 
@@ -21,6 +21,23 @@ def pull_secrets(pod: DesiredPod) -> frozenset[DataKey]:
     """The secrets that its images are pulled with."""
     names = {one.name for one in pod.spec.imagePullSecrets or () if one.name}
     return frozenset(DataKey(DataKind.SECRET, pod.namespace, name) for name in names)
+
+
+def driver_secrets(volume: PersistentVolume) -> frozenset[DataKey]:
+    """The secrets that a CSI driver is handed on the node, which only the volume names."""
+    source = volume.spec.csi
+    if source is None:
+        return frozenset()
+    named = (
+        source.nodeStageSecretRef,
+        source.nodePublishSecretRef,
+        source.nodeExpandSecretRef,
+    )
+    return frozenset(
+        DataKey(DataKind.SECRET, one.namespace or "default", one.name)
+        for one in named
+        if one is not None and one.name
+    )
 
 
 def env_references(pod: DesiredPod, container: AnyContainer) -> frozenset[DataKey]:
@@ -70,6 +87,8 @@ def _of_volume(pod: DesiredPod, volume: v1.Volume) -> Iterator[DataKey]:
         yield DataKey(DataKind.CLAIM, home, volume.persistentVolumeClaim.claimName)
     if volume.ephemeral is not None:
         yield DataKey(DataKind.CLAIM, home, f"{pod.name}-{volume.name}")
+    if volume.csi is not None and volume.csi.nodePublishSecretRef is not None:
+        yield DataKey(DataKind.SECRET, home, volume.csi.nodePublishSecretRef.name or "")
     for part in (volume.projected.sources if volume.projected else None) or ():
         if part.configMap is not None:
             yield DataKey(DataKind.CONFIG_MAP, home, part.configMap.name or "")

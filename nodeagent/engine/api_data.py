@@ -10,7 +10,7 @@ import structlog
 
 from nodeagent.core.api_objects import API_KINDS, Kept, data_object, kept, version_of
 from nodeagent.core.data_questions import ByKey
-from nodeagent.core.references import pod_references, pull_secrets
+from nodeagent.core.references import driver_secrets, pod_references, pull_secrets
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.interests import Interests
 from nodeagent.errors import ApiError, ApiForbidden, SourceUnknown
@@ -21,6 +21,7 @@ from nodeagent.model.data import (
     DataKey,
     DataKind,
     DataObject,
+    PersistentVolume,
     Secret,
 )
 from nodeagent.model.desired import DesiredPod
@@ -124,10 +125,8 @@ class ApiData(ByKey):
     def _register(self, uid: PodUid) -> None:
         pod, keys = self._pods[uid]
         wanted = keys | pull_secrets(pod)
-        for key in wanted:
-            self._entries.setdefault(key, _Entry())
-        volumes = {self._volume_of(key) for key in keys} - {None}
-        wanted |= {key for key in volumes if key is not None}
+        volumes = {below for key in keys if (below := self._volume_of(key)) is not None}
+        wanted |= volumes | {one for key in volumes for one in self._secrets_of(key)}
         for key in wanted:
             self._entries.setdefault(key, _Entry())
         self._interests.want(uid, wanted)
@@ -142,6 +141,11 @@ class ApiData(ByKey):
         if isinstance(one, Claim) and one.volume:
             return DataKey(DataKind.VOLUME, "", one.volume)
         return None
+
+    def _secrets_of(self, key: DataKey) -> frozenset[DataKey]:
+        entry = self._entries.get(key)
+        one = entry.value if entry is not None else None
+        return driver_secrets(one) if isinstance(one, PersistentVolume) else frozenset()
 
     def _version(self, key: DataKey) -> str:
         """A claim's volume counts with it."""
@@ -234,7 +238,7 @@ class ApiData(ByKey):
         if first or value != entry.value:
             entry.value, entry.version, entry.known = value, version_of(one), True
             users = self._interests.users(key)
-            if isinstance(value, Claim):
+            if isinstance(value, Claim | PersistentVolume):
                 for uid in users:
                     self._register(uid)
             self._on_kept(key)

@@ -7,10 +7,10 @@ import pytest
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.plan import plan_pod
-from nodeagent.core.references import pod_references, used_volumes
+from nodeagent.core.references import driver_secrets, pod_references, used_volumes
 from nodeagent.core.refresh import earliest, plan_refresh, shown, volume_stamp
 from nodeagent.model.actions import PreparePod, RefreshVolumes, StartContainer
-from nodeagent.model.data import DataKey, DataKind
+from nodeagent.model.data import DataKey, DataKind, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from tests.fakes.pods import RULES, a_container, a_pod, ended, remembered, seen, sight
 
@@ -143,3 +143,15 @@ def test_what_runs_out_is_shown_anew_when_it_is_due() -> None:
 def test_the_earliest_of_points_in_time_leaves_out_never() -> None:
     assert earliest([]) == earliest([0.0]) == 0.0
     assert earliest([0.0, 7.0, 3.0]) == 3.0
+
+
+def test_the_secret_of_an_inline_volume_is_the_pods_own() -> None:
+    reference = v1.LocalObjectReference(name="key")
+    source = v1.CSIVolumeSource(driver="d", nodePublishSecretRef=reference)
+    pod = with_volumes(v1.Volume(name="tmp", csi=source))
+    assert DataKey(DataKind.SECRET, pod.namespace, "key") in pod_references(pod)
+
+
+def test_a_volume_of_another_kind_names_no_secrets() -> None:
+    spec = v1.PersistentVolumeSpec(hostPath=v1.HostPathVolumeSource(path="/x"))
+    assert driver_secrets(PersistentVolume(name="pv", spec=spec)) == frozenset()

@@ -226,6 +226,42 @@ async def test_a_claim_is_looked_at_until_it_is_bound_and_brings_its_volume() ->
         assert DataKey(DataKind.VOLUME, "", "pv1") in node.data.used
 
 
+async def test_secrets_that_only_a_volume_names_are_followed_and_kept_with_it() -> None:
+    claim = v1.PersistentVolumeClaimVolumeSource(claimName="data")
+    mount = v1.VolumeMount(name="data", mountPath="/data")
+    volume = v1.Volume(name="data", persistentVolumeClaim=claim)
+    pod = an_api_pod(a_container(volumeMounts=[mount]), volumes=[volume])
+    csi = {
+        "driver": "d",
+        "volumeHandle": "h",
+        "nodeStageSecretRef": {"name": "stage", "namespace": "kube-system"},
+        "nodePublishSecretRef": {"name": "publish", "namespace": "kube-system"},
+        "nodeExpandSecretRef": {"name": "grow", "namespace": "kube-system"},
+    }
+    named = {DataKey(DataKind.SECRET, "kube-system", name) for name in ("stage", "publish", "grow")}
+    async with following() as node:
+        node.put("persistentvolumes", "pv1", "", spec={"csi": csi})
+        for key in named:
+            node.put("secrets", key.name, "kube-system", data={"k": "aGFpbA=="})
+        spec = {"volumeName": "pv1", "accessModes": ["ReadWriteOnce"]}
+        node.put("persistentvolumeclaims", "data", spec=spec)
+        bind(node)
+        node.data.follow(pod)
+        await until(lambda: named <= node.data.used)
+        await until(lambda: named <= set(node.to_keep))
+        told = [node.data.to_keep(key) for key in node.data.used]
+    async with following() as node:
+        node.api.down = True
+        node.data.restore([one for one in told if one is not None])
+        node.data.follow(pod)
+        for key in named:
+            found = await node.data.secret(key.namespace, key.name)
+            assert found is not None
+            assert found.data == {"k": b"hail"}
+        node.data.forget(pod.uid)
+        assert node.data.used == frozenset()
+
+
 def bind(node: Followed) -> None:
     kind = kind_at("persistentvolumeclaims", "", "v1")
     assert kind is not None

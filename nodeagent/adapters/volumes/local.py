@@ -6,6 +6,7 @@ from pathlib import Path
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place, Tell, silent
+from nodeagent.adapters.volumes.device import FOLDER, Devices
 from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.claim_use import bind_flags
@@ -27,6 +28,7 @@ class LocalVolume:
         self, kernel: Kernel, files: HostFiles, threads: Threads, *, tell: Tell = silent
     ) -> None:
         self._kernel, self._files, self._threads, self._tell = kernel, files, threads, tell
+        self._devices = Devices(kernel, threads, tell=tell)
 
     def handles(self, volume: v1.Volume) -> bool:
         """Never: a pod cannot name it without a claim."""
@@ -62,6 +64,7 @@ class LocalVolume:
         if volume.spec.volumeMode == "Block":
             if kind != "BlockDevice":
                 raise _wrong(source.path, "a block device", kind)
+            await self._devices.map(pod, place, source.path, _device_folder(place))
             return VolumePlace(host_path=source.path, read_only=read_only, device=True)
         if kind == "BlockDevice":
             detail = (
@@ -83,6 +86,7 @@ class LocalVolume:
 
     async def tear_down(self, place: Place) -> None:
         """Unmounted; the folder of the node keeps all it has."""
+        await self._devices.unmap(place, _device_folder(place))
         await self._threads.run(self._unmount, place.path)
         await self._files.remove_tree(place.path, files=False)
         await self._files.remove_tree(place.meta)
@@ -112,6 +116,12 @@ class LocalVolume:
     def _unmount(self, path: str) -> None:
         if self._kernel.is_mount(path):
             self._kernel.unmount(path)
+
+
+def _device_folder(place: Place) -> str:
+    """Where the volume's device is, for each of its pods."""
+    root, _, _ = place.path.rpartition(f"/pods/{place.uid}/")
+    return f"{root}/plugins/kubernetes.io~local-volume/{FOLDER}/{place.volume}"
 
 
 def _wrong(path: str, need: str, kind: str) -> MountFailed:

@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Plugin, place_of
 from nodeagent.adapters.volumes.claim import ClaimVolume
+from nodeagent.adapters.volumes.device import FOLDER as DEVICES
 from nodeagent.adapters.volumes.env_file import read_env_file
 from nodeagent.adapters.volumes.failures import (
     as_volume_error,
@@ -185,6 +186,8 @@ class VolumeRegistry:
         if first is not None:
             raise first
         await self._files.remove_tree(f"{folder}/volumes", files=False)
+        if found:
+            await self._files.remove_tree(f"{folder}/{DEVICES}")
 
     async def _tear_down_one(self, uid: PodUid, kind: str, name: str) -> None:
         plugin = next((p for p in self._plugins if _folder_name(p.name) == kind), None)
@@ -233,7 +236,7 @@ def _on_disk(folder: str) -> list[tuple[str, str]] | None:
     top = Path(folder)
     found: dict[tuple[str, str], None] = {}
     try:
-        for kinds in (top / "volumes", top / "plugins"):
+        for kinds in (top / "volumes", top / "plugins", top / DEVICES):
             for kind in sorted(kinds.iterdir()) if kinds.is_dir() else ():
                 if kind.is_dir() and not kind.is_symlink():
                     found.update(dict.fromkeys((kind.name, one.name) for one in kind.iterdir()))

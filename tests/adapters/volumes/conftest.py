@@ -7,6 +7,7 @@ import pytest
 
 from nodeagent.aio.threads import Threads
 from tests.adapters.volumes.world import World
+from tests.fakes.csi_driver import Disk, tidy
 
 
 @pytest.fixture
@@ -19,3 +20,10 @@ def world(tmp_path: Path) -> Iterator[World]:
         world.kernel.unmount(point)
     assert world.mounts() == []
     threads.close()
+
+
+@pytest.fixture
+def disk(world: World, tmp_path: Path) -> Iterator[Disk]:
+    disk = Disk(tmp_path / "d")
+    yield disk
+    tidy(disk, tmp_path)

@@ -115,6 +115,14 @@ async def test_a_block_volume_is_handed_over_as_a_device(world: World, kind: str
     bind(world, spec)
     places = await world.volumes.set_up(claimed(device=True, read_only=True))
     assert places == {"p": VolumePlace(host_path=str(device), read_only=True, device=True)}
+    top = world.top / "root/plugins/kubernetes.io~local-volume/volumeDevices/pv0"
+    link = world.pod_folder / "volumeDevices/kubernetes.io~local-volume/pv0"
+    if kind == "local":
+        assert link.readlink() == device
+        assert (top / UID).stat().st_rdev == os.makedev(7, 200)
+    await world.volumes.tear_down(UID)
+    assert (top.exists(), link.is_symlink(), world.mounts()) == (False, False, [])
+    await world.volumes.set_up(claimed(device=True, read_only=True))
     with pytest.raises(MountFailed, match="has volumeMode Block, but is specified in volumeMounts"):
         await world.volumes.set_up(claimed())
     device.unlink()

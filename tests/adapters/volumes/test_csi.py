@@ -1,96 +1,34 @@
 """CSI volumes over the real socket of a driver that really mounts: `tests/fakes/csi_driver.py`."""
 
 import asyncio
-import contextlib
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.plugins.sockets import Plugin
 from nodeagent.adapters.volumes.base import place_of
 from nodeagent.errors import DriverFailed, MountFailed, NotSupported, SourceMissing, VolumeError
-from nodeagent.model.csi import CsiDriverRules, TokenAudience
-from nodeagent.model.data import Claim, CsiDriver, PersistentVolume, Secret
-from nodeagent.model.desired import DesiredPod
+from nodeagent.model.csi import TokenAudience
+from nodeagent.model.data import Secret
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
-from tests.adapters.volumes.world import UID, World, a_pod, needs_root
-from tests.fakes.csi_driver import NAME, Disk, Options, serving, tidy
+from tests.adapters.volumes.csi_world import (
+    inline_pod,
+    pod_of,
+    put,
+    restarted,
+    rules,
+    running,
+    text,
+    up,
+)
+from tests.adapters.volumes.world import UID, World, needs_root
+from tests.fakes.csi_driver import NAME, Disk, Options
 
 pytestmark = needs_root
 OTHER = PodUid("0f1e-33")
-
-
-@pytest.fixture
-def disk(world: World, tmp_path: Path) -> Iterator[Disk]:
-    disk = Disk(tmp_path / "d")
-    yield disk
-    tidy(disk, tmp_path)
-
-
-@contextlib.asynccontextmanager
-async def running(world: World, disk: Disk) -> AsyncIterator[Disk]:
-    """The driver listens, and the agent knows it."""
-    async with serving(disk, disk.folder):
-        plugin = Plugin(
-            type="CSIPlugin", name=NAME, endpoint=str(disk.socket), versions=disk.options.versions
-        )
-        await world.drivers.add(plugin)
-        try:
-            yield disk
-        finally:
-            await world.drivers.remove(plugin)
-
-
-def pod_of(uid: PodUid = UID, *, claim: str = "disk", **more: Any) -> DesiredPod:
-    source = v1.PersistentVolumeClaimVolumeSource(claimName=claim, readOnly=more.pop("ro", None))
-    pod = a_pod(v1.Volume(name="p", persistentVolumeClaim=source), **more)
-    return msgspec.structs.replace(pod, uid=uid)
-
-
-def inline_pod(**fields: Any) -> DesiredPod:
-    source = v1.CSIVolumeSource(driver=NAME, **fields)
-    return a_pod(v1.Volume(name="tmp", csi=source))
-
-
-def put(world: World, *, capacity: str = "1Gi", handle: str = "h-1", **fields: Any) -> None:
-    """The claim "disk" is bound to a volume of the driver."""
-    spec = {name: fields.pop(name) for name in list(fields) if name in SPEC}
-    source = v1.CSIPersistentVolumeSource(driver=NAME, volumeHandle=handle, **fields)
-    spec.setdefault("accessModes", ["ReadWriteOnce"])
-    whole = v1.PersistentVolumeSpec(csi=source, capacity={"storage": capacity}, **spec)
-    world.data.put(PersistentVolume(name="pv0", spec=whole))
-    world.data.put(
-        Claim(namespace="default", name="disk", spec=v1.PersistentVolumeClaimSpec(), volume="pv0")
-    )
-
-
-SPEC = ("accessModes", "volumeMode", "mountOptions")
-
-
-def rules(world: World, **fields: Any) -> None:
-    world.data.put(CsiDriver(name=NAME, rules=CsiDriverRules(**fields)))
-
-
-def text(place: VolumePlace, name: str) -> str:
-    return Path(place.host_path, name).read_text()
-
-
-async def up(world: World, pod: DesiredPod, name: str = "p") -> VolumePlace:
-    return (await world.volumes.set_up(pod))[name]
-
-
-def restarted(world: World) -> World:
-    """What is in memory is gone."""
-    fresh = World(world.top, world.threads)
-    fresh.data.objects = world.data.objects
-    return fresh
 
 
 async def test_a_volume_is_staged_once_published_for_each_pod_and_taken_back(
@@ -404,112 +342,6 @@ async def test_a_driver_that_gives_to_groups_itself_is_told_the_group(
             (request,) = disk.calls(method)
             assert request["volume_capability"]["mount"]["volume_mount_group"] == "4321"
         assert disk.volume("h-1").stat().st_gid == 0
-
-
-async def test_a_volume_that_grew_is_expanded_once_while_in_use(world: World, disk: Disk) -> None:
-    put(world)
-    async with running(world, disk):
-        place = await up(world, pod_of())
-        put(world, capacity="2Gi", nodeExpandSecretRef=v1.SecretReference(name="grow"))
-        world.data.put(Secret(namespace="default", name="grow", data={"key": b"g"}))
-        disk.fail("NodeExpandVolume", "INTERNAL")
-        with pytest.raises(DriverFailed) as caught:
-            await world.volumes.refresh(pod_of())
-        assert caught.value.reason == "VolumeResizeFailed"
-        assert str(caught.value) == (
-            'NodeExpandVolume.NodeExpandVolume failed for volume "pv0" : rpc error: code = Internal'
-            " desc = NodeExpandVolume is to fail"
-        )
-        for _ in range(2):
-            await world.volumes.refresh(pod_of())
-        failed, done = disk.calls("NodeExpandVolume")
-        assert failed == done
-        assert done["capacity_range"] == {"required_bytes": str(2 << 30)}
-        assert done["volume_path"] == place.host_path
-        assert done["secrets"] == {"key": "g"}
-        (event,), (of_claim,) = world.told("FileSystemResizeSuccessful")
-        assert event == of_claim == ('MountVolume.NodeExpandVolume succeeded for volume "pv0" n1')
-
-
-async def test_a_volume_that_is_read_only_does_not_grow_and_that_is_told_once(
-    world: World, disk: Disk
-) -> None:
-    put(world)
-    async with running(world, disk):
-        await up(world, pod_of(ro=True))
-        put(world, capacity="2Gi")
-        for _ in range(2):
-            await world.volumes.refresh(pod_of(ro=True))
-        assert disk.calls("NodeExpandVolume") == []
-        (event,), (_,) = world.told("FileSystemResizeFailed")
-        assert event.endswith('for volume "pv0" requested read-only file system')
-
-
-async def test_a_driver_that_may_not_expand_in_use_holds_up_nothing(
-    world: World, disk: Disk
-) -> None:
-    put(world)
-    async with running(world, disk):
-        await up(world, pod_of())
-        put(world, capacity="2Gi")
-        disk.fail("NodeExpandVolume", "FAILED_PRECONDITION")
-        for _ in range(3):
-            await world.volumes.refresh(pod_of())
-        assert len(disk.calls("NodeExpandVolume")) == 1
-
-
-@pytest.mark.parametrize(
-    ("method", "words"),
-    [
-        ("NodeStageVolume", "MountVolume.MountDevice failed"),
-        ("NodePublishVolume", "MountVolume.SetUp failed"),
-    ],
-)
-async def test_an_error_of_the_driver_says_which_step_it_was(
-    world: World, disk: Disk, method: str, words: str
-) -> None:
-    put(world)
-    async with running(world, disk):
-        disk.fail(method, "DEADLINE_EXCEEDED")
-        with pytest.raises(DriverFailed) as caught:
-            await up(world, pod_of())
-        assert str(caught.value) == (
-            f'{words} for volume "pv0" : rpc error: code = DeadlineExceeded'
-            f" desc = {method} is to fail"
-        )
-        assert caught.value.reason == "FailedMount"
-
-
-def block_pod() -> DesiredPod:
-    pod = pod_of()
-    devices = [v1.VolumeDevice(name="p", devicePath="/dev/p")]
-    container = msgspec.structs.replace(
-        pod.spec.containers[0], volumeMounts=None, volumeDevices=devices
-    )
-    spec = msgspec.structs.replace(pod.spec, containers=[container])
-    return msgspec.structs.replace(pod, pod=msgspec.structs.replace(pod.pod, spec=spec))
-
-
-async def test_a_block_volume_is_a_device_of_the_node(world: World, disk: Disk) -> None:
-    put(world, volumeMode="Block")
-    async with running(world, disk):
-        place = await up(world, block_pod())
-        top = world.top / "root/plugins/kubernetes.io/csi/volumeDevices"
-        assert place == VolumePlace(host_path=f"{top}/publish/pv0/{UID}", device=True)
-        assert await world.files.kind(place.host_path) == "BlockDevice"
-        (staged,) = disk.calls("NodeStageVolume")
-        assert staged["staging_target_path"] == f"{top}/staging/pv0"
-        assert "block" in staged["volume_capability"]
-        await up(world, block_pod())
-        assert disk.methods() == ["StageVolume", "PublishVolume"]
-        world = restarted(world)
-        await world.csi.load()
-    async with running(world, disk):
-        await world.volumes.tear_down(UID)
-        assert disk.methods()[-2:] == ["UnpublishVolume", "UnstageVolume"]
-        assert world.mounts() == []
-        assert [path.name for path in top.iterdir()] in ([], ["staging"], ["publish", "staging"])
-        assert not (world.pod_folder / "plugins/kubernetes.io~csi/pv0").exists()
 
 
 async def test_how_full_a_volume_is_the_driver_says(world: World, disk: Disk) -> None:

@@ -20,11 +20,12 @@ from nodeagent.adapters.volumes.csi.job import Job, SecretRef, placed
 from nodeagent.adapters.volumes.csi.record import MAYBE, YES, Record
 from nodeagent.adapters.volumes.csi.staging import Staging, is_mounted
 from nodeagent.adapters.volumes.csi.wire import Driver, Skills, Use
+from nodeagent.adapters.volumes.device import Devices
 from nodeagent.adapters.volumes.failures import failing_at
 from nodeagent.adapters.volumes.token_file import wish_for
 from nodeagent.aio.threads import Threads
 from nodeagent.aio.turns import Turns
-from nodeagent.core.csi import TOKENS_KEY, pod_attributes, tokens_text
+from nodeagent.core.csi import TOKENS_KEY, block_folder, pod_attributes, tokens_text
 from nodeagent.core.refresh import earliest
 from nodeagent.errors import (
     ApiError,
@@ -63,6 +64,7 @@ class Lifecycle:
         self._staging = Staging(root, kernel, files, threads)
         self._give = give
         self._growth = Growth(facts, self._secrets)
+        self._devices = Devices(kernel, threads, tell=facts.tell)
         self.on_change: Callable[[], None] = lambda: None  # the records have changed
         self._turns = Turns()
         self.records: dict[str, Record] = {}  # by their folders
@@ -94,6 +96,8 @@ class Lifecycle:
             record = self.records.get(home)
             if record is not None:
                 async with self._turns.of(record.key):
+                    if record.block:
+                        await self._devices.unmap(place, self._mapped(record))
                     await self._undo(home, record)
         await self._files.remove_tree(place.path, files=False)
         await self._files.remove_tree(place.meta, files=False)
@@ -110,6 +114,8 @@ class Lifecycle:
             with failing_at(VolumeStep.STAGE):
                 await self._stage(driver, job, use)
         due = await self._publish(driver, job, use)
+        if job.is_block:
+            await self._devices.map(job.pod, job.place, job.record.target, self._mapped(job.record))
         if job.gives_to_group(skills):
             await self._give(job)
         with failing_at(VolumeStep.EXPAND):
@@ -201,6 +207,9 @@ class Lifecycle:
         return await self._threads.run(is_mounted, self._kernel, target)
 
     # --- and back ---------------------------------------------------------------------------
+
+    def _mapped(self, record: Record) -> str:
+        return f"{block_folder(self._root)}/{record.spec}/dev"
 
     async def _undo(self, home: str, record: Record) -> None:
         if record.published:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from nodeagent.core.csi import PERSISTENT, staging_folder
+from nodeagent.core.csi import PERSISTENT, block_folder, staging_folder
 
 log = structlog.get_logger()
 
@@ -90,9 +90,9 @@ def read_staged(folder: str) -> Staged | None:
 def read_all(root: str) -> dict[str, Record]:
     """Every pod's records by their folders. What cannot be read is left out and told. Blocks."""
     found: dict[str, Record] = {}
-    for folder in _homes(root):
+    for folder, file in _homes(root):
         try:
-            data = Path(folder, FILE).read_bytes()
+            data = Path(file).read_bytes()
             record = msgspec.json.decode(data, type=Record)
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -105,6 +105,16 @@ def read_all(root: str) -> dict[str, Record]:
 
 def _adopted(root: str, folder: str, record: Record) -> Record:
     """The record of a kubelet: it says less, so everything may have been done."""
+    pod = Path(folder).parts[-4]
+    if Path(folder).parts[-3] == "plugins":
+        top = block_folder(root)
+        return msgspec.structs.replace(
+            record,
+            block="true",
+            target=f"{top}/publish/{record.spec}/{pod}",
+            staging=f"{top}/staging/{record.spec}",
+            published=MAYBE,
+        )
     staging = ""
     if record.mode == PERSISTENT:
         staging = f"{staging_folder(root, record.driver, record.handle)}/globalmount"
@@ -113,7 +123,14 @@ def _adopted(root: str, folder: str, record: Record) -> Record:
     )
 
 
-def _homes(root: str) -> Iterator[str]:
+def _homes(root: str) -> Iterator[tuple[str, str]]:
+    """The folder of each record of a pod, and its file; of a block volume a kubelet has one file
+    for all pods.
+    """
     for kind in ("volumes", "plugins"):
         for place in Path(root, "pods").glob(f"*/{kind}/kubernetes.io~csi/*"):
-            yield str(place)
+            yield str(place), f"{place}/{FILE}"
+    for link in Path(root, "pods").glob("*/volumeDevices/kubernetes.io~csi/*"):
+        home = link.parents[2] / "plugins" / link.parent.name / link.name
+        if not Path(home, FILE).exists():
+            yield str(home), f"{block_folder(root)}/{link.name}/data/{FILE}"
