@@ -147,6 +147,12 @@ def sandbox_resources(spec: v1.PodSpec, *, rules: NodeRules) -> Resources:
     return plain_resources(requests, limits, rules=rules)
 
 
+def overhead_resources(spec: v1.PodSpec, *, rules: NodeRules) -> Resources | None:
+    """What the pod takes beside its containers; None where it is said to take nothing."""
+    overhead = amounts(spec.overhead)
+    return plain_resources(overhead, overhead, rules=rules) if overhead else None
+
+
 def plain_resources(requests: Amounts, limits: Amounts, *, rules: NodeRules) -> Resources:
     """CPU and memory values of these amounts, nothing else."""
     cpu = limits.get("cpu", 0)

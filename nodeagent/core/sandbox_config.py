@@ -10,7 +10,7 @@ from nodeagent.core.hosts import pod_names
 from nodeagent.core.log_paths import pod_log_directory
 from nodeagent.core.qos import qos_class
 from nodeagent.core.resolv import dns_spec
-from nodeagent.core.resources import amounts, plain_resources, sandbox_resources
+from nodeagent.core.resources import overhead_resources, sandbox_resources
 from nodeagent.core.security import (
     is_privileged,
     pod_namespaces,
@@ -52,7 +52,6 @@ def sandbox_config(
     _check_users(pod, handler, user, node)
     names = pod_names(pod, cluster_domain=rules.cluster_domain)
     dns, _ = dns_spec(pod, node=node, rules=rules, host_resolv=host_resolv)
-    overhead = amounts(spec.overhead)
     path = pod_cgroup_path(pod.uid, qos_class(spec), root=rules.cgroup_root)
     return SandboxConfig(
         uid=pod.uid,
@@ -79,7 +78,7 @@ def sandbox_config(
         supplemental_groups=supplemental_groups(spec, places),
         supplemental_groups_policy=context.supplementalGroupsPolicy or "Merge",
         selinux=selinux_spec(context.seLinuxOptions),
-        overhead=plain_resources(overhead, overhead, rules=rules) if overhead else None,
+        overhead=overhead_resources(spec, rules=rules),
         resources=sandbox_resources(spec, rules=rules),
         runtime_handler=handler,
     )

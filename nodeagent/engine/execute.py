@@ -27,11 +27,11 @@ from nodeagent.engine.ports import (
     Hooks,
     PodFiles,
     Recorder,
-    Sandboxes,
     Volumes,
 )
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.resizing import carry_out
+from nodeagent.engine.sandbox_ports import Sandboxes
 from nodeagent.engine.stops import Stopper
 from nodeagent.errors import (
     AgentError,

@@ -89,22 +89,6 @@ class Sight(Protocol):
         ...
 
 
-class Sandboxes(Protocol):
-    """Making and ending sandboxes."""
-
-    async def create_sandbox(self, config: SandboxConfig) -> SandboxId:
-        """Make and start a sandbox. After CriUnavailable it may exist: look before trying again."""
-        ...
-
-    async def stop_sandbox(self, sandbox: SandboxId) -> None:
-        """End its processes and network; already stopped or unknown counts as done."""
-        ...
-
-    async def remove_sandbox(self, sandbox: SandboxId) -> None:
-        """Forget it, stopping it first if need be; unknown counts as done."""
-        ...
-
-
 class Containers(Protocol):
     """Making and ending containers."""
 

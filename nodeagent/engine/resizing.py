@@ -22,11 +22,13 @@ from nodeagent.core.resize import (
 )
 from nodeagent.core.resize_counts import changes
 from nodeagent.core.resize_steps import Steps, refusal, steps_of
+from nodeagent.core.resources import overhead_resources, sandbox_resources
 from nodeagent.core.subject import subject_of
 from nodeagent.engine.configs import Configs
 from nodeagent.engine.observe import Observer
 from nodeagent.engine.pod_meter import PodMeter
 from nodeagent.engine.ports import Cgroups, Clock, Containers, Recorder
+from nodeagent.engine.sandbox_ports import Sandboxes
 from nodeagent.engine.worker_tools import WorkerTools
 from nodeagent.errors import AgentError, HostError
 from nodeagent.model.actions import ResizePod
@@ -114,6 +116,8 @@ class Parts(Protocol):
     """What carrying out needs of the executor's tools."""
 
     @property
+    def sandboxes(self) -> Sandboxes: ...
+    @property
     def containers(self) -> Containers: ...
     @property
     def cgroups(self) -> Cgroups: ...
@@ -144,6 +148,7 @@ async def carry_out(
     steps = steps_of(memory, due, node=configs.node, rules=configs.rules)
     try:
         await _check_memory(tools, memory.pod, steps)
+        await _tell_sandbox(tools, memory, seen)
         await tools.cgroups.ensure_pod(steps.wide)
         for change in steps.changes:
             await tools.containers.update_resources(change.id, change.resources)
@@ -156,6 +161,15 @@ async def carry_out(
     finally:
         tools.meter.resizes.carried_out(time.monotonic() - began, failed=failed)
     return with_cgroup(memory)
+
+
+async def _tell_sandbox(tools: Parts, memory: PodMemory, seen: ObservedPod) -> None:
+    """The runtime hears of it first: one that cannot do it (a virtual machine) says no."""
+    if seen.sandbox is not None:
+        spec, rules = memory.pod.spec, tools.configs.rules
+        resources = sandbox_resources(spec, rules=rules)
+        overhead = overhead_resources(spec, rules=rules)
+        await tools.sandboxes.update_sandbox(seen.sandbox.id, resources, overhead)
 
 
 async def _check_memory(tools: Parts, pod: DesiredPod, steps: Steps) -> None:

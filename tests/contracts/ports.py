@@ -12,7 +12,8 @@ import pytest
 from docs.samples.images.build import BUSYBOX_IMAGE
 from nodeagent.adapters.cri.connect import open_cri
 from nodeagent.core.images import full_name
-from nodeagent.engine.ports import Containers, Images, Runtime, Sandboxes, Sight
+from nodeagent.engine.ports import Containers, Images, Runtime, Sight
+from nodeagent.engine.sandbox_ports import Sandboxes
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.launch import ContainerConfig, SandboxConfig
 from nodeagent.model.observed import EventKind, Phase, RuntimeEvent, SeenImage

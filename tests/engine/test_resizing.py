@@ -45,6 +45,8 @@ async def test_a_change_that_fits_reaches_cgroups_without_a_restart() -> None:
             200_000,
             128 * MI,
         )
+        ((_, whole),) = node.runtime.told
+        assert (whole.cpu_quota, whole.memory_limit_bytes) == (200_000, 128 * MI)
         wide, final = node.machine.cgroups.made
         assert wide.resources.cpu_quota == final.resources.cpu_quota == 200_000
         assert [r for r in node.recorder.reasons(UID) if r.startswith("Resize")] == [

@@ -53,6 +53,7 @@ class FakeRuntime:
         self.hang: dict[str, Callable[[str], bool]] = {}
         self.calls: list[tuple[str, str]] = []
         self.updates: list[tuple[ContainerId, Resources]] = []
+        self.told: list[tuple[SandboxId, Resources]] = []
         self.on_call: Callable[[str], None] = lambda _: None
         self.late: dict[str, tuple[Callable[[str], bool], float]] = {}
         self._queues: list[asyncio.Queue[RuntimeEvent]] = []
@@ -302,6 +303,12 @@ class FakeRuntime:
     ) -> ExecResult:
         await self._called("exec_sync", container)
         return ExecResult()
+
+    async def update_sandbox(
+        self, sandbox: SandboxId, resources: Resources, overhead: Resources | None
+    ) -> None:
+        await self._called("update_sandbox", sandbox)
+        self.told.append((sandbox, resources))
 
     async def update_resources(self, container: ContainerId, resources: Resources) -> None:
         await self._called("update_resources", container)

@@ -196,6 +196,13 @@ class RuntimeCalls:
             pb.UpdateContainerResourcesRequest,
             pb.UpdateContainerResourcesResponse,
         )
+        self.update_sandbox = _unary(
+            tell,
+            channel,
+            at + "UpdatePodSandboxResources",
+            pb.UpdatePodSandboxResourcesRequest,
+            pb.UpdatePodSandboxResourcesResponse,
+        )
         self.reopen_log = _unary(
             tell,
             channel,

@@ -54,9 +54,10 @@ def translated(op: str, target: str) -> Iterator[None]:
 def cri_error(op: str, target: str, code: grpc.StatusCode, words: str) -> CriError:
     """The error for one status.
 
-    CriUnavailable covers the deadline, so the call may have worked. Three answers have a code that
+    CriUnavailable covers the deadline, so the call may have worked. Four answers have a code that
     says too little, and are known by their words: a service that is missing as a whole (containerd
-    without its CRI plugin), a containerd that is still starting, and a name that is taken.
+    without its CRI plugin), a containerd that is still starting, a call that containerd 2.2 lacks,
+    and a name that is taken.
     """
     detail = words or "the runtime gave no detail"
     kind = _BY_CODE.get(code, CriError)
@@ -65,6 +66,8 @@ def cri_error(op: str, target: str, code: grpc.StatusCode, words: str) -> CriErr
         kind, reason, detail = CriUnavailable, PLUGIN_DISABLED, _ENABLE.format(words=words)
     elif kind is CriError and words.startswith("server is not initialized yet"):
         kind = CriUnavailable
+    elif kind is CriError and "not implemented" in words:
+        kind = CriUnimplemented
     elif _is_name_taken(words):
         kind, reason = CriRefused, NAME_RESERVED
     return kind(op=op, target=target, detail=detail, reason=reason)

@@ -5,10 +5,10 @@ from contextlib import suppress
 from nodeagent.adapters.cri.calls import RuntimeCalls
 from nodeagent.adapters.cri.errors import translated
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
-from nodeagent.adapters.cri.requests import sandbox_config
-from nodeagent.errors import CriNotFound
+from nodeagent.adapters.cri.requests import linux_resources, sandbox_config
+from nodeagent.errors import CriNotFound, CriUnimplemented
 from nodeagent.model.ids import SandboxId
-from nodeagent.model.launch import SandboxConfig
+from nodeagent.model.launch import Resources, SandboxConfig
 
 
 class CriSandboxes:
@@ -41,3 +41,15 @@ class CriSandboxes:
         request = pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox)
         with suppress(CriNotFound), translated("RemovePodSandbox", sandbox):
             await self._calls.remove_sandbox(request, timeout=self._timeout)
+
+    async def update_sandbox(
+        self, sandbox: SandboxId, resources: Resources, overhead: Resources | None
+    ) -> None:
+        """Tell the pod's resources; containerd 2.2 says in words alone that it lacks the call."""
+        request = pb.UpdatePodSandboxResourcesRequest(
+            pod_sandbox_id=sandbox,
+            overhead=linux_resources(overhead) if overhead is not None else None,
+            resources=linux_resources(resources),
+        )
+        with suppress(CriUnimplemented), translated("UpdatePodSandboxResources", sandbox):
+            await self._calls.update_sandbox(request, timeout=self._timeout)

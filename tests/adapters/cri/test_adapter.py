@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
-from nodeagent.errors import CriUnavailable
+from nodeagent.errors import CriError, CriUnavailable
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.launch import ExecResult, Resources
 from nodeagent.model.observed import Phase
@@ -198,6 +198,20 @@ async def test_changing_a_container(tmp_path: Path) -> None:
         await cri.containers.reopen_log(ContainerId("c1"))
     assert fake.requests("UpdateContainerResources")[0].linux.cpu_shares == 5
     assert fake.requests("ReopenContainerLog")[0].container_id == "c1"
+
+
+async def test_a_sandbox_is_told_its_resources_where_the_runtime_listens(tmp_path: Path) -> None:
+    fake, box = FakeCri(), SandboxId("s1")
+    async with connected(fake, tmp_path) as cri:
+        await cri.sandboxes.update_sandbox(box, Resources(cpu_shares=5), None)
+        fake.answers["UpdatePodSandboxResources"] = pb.UpdatePodSandboxResourcesResponse()
+        await cri.sandboxes.update_sandbox(box, Resources(cpu_shares=6), Resources(cpu_shares=2))
+        fake.answers["UpdatePodSandboxResources"] = Refusal(grpc.StatusCode.INTERNAL, "too much")
+        with pytest.raises(CriError, match="too much"):
+            await cri.sandboxes.update_sandbox(box, Resources(cpu_shares=7), None)
+    unheard, told, _ = fake.requests("UpdatePodSandboxResources")
+    assert (unheard.resources.cpu_shares, unheard.HasField("overhead")) == (5, False)
+    assert (told.pod_sandbox_id, told.overhead.cpu_shares) == ("s1", 2)
 
 
 async def test_images(tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ def test_a_runtime_that_is_still_starting_counts_as_away() -> None:
 
 
 @pytest.mark.parametrize(
+    "words", ["not implemented yet", "UpdatePodSandboxResources: not implemented"]
+)
+def test_a_missing_method_is_known_by_its_words_too(words: str) -> None:
+    error = cri_error("UpdatePodSandboxResources", "s1", Code.UNKNOWN, words)
+    assert type(error) is CriUnimplemented
+
+
+@pytest.mark.parametrize(
     "words",
     [
         'failed to reserve container name "a_b_0": name "a_b_0" is reserved for "1f"',

@@ -1,7 +1,7 @@
 """The adapter fits the engine's Protocols. mypy is the judge; it runs over this file."""
 
 from nodeagent.adapters.cri.connect import Cri
-from nodeagent.engine import meter_ports, ports
+from nodeagent.engine import meter_ports, ports, sandbox_ports
 
 
 def as_ports(
@@ -9,7 +9,7 @@ def as_ports(
 ) -> tuple[
     ports.Runtime,
     ports.Sight,
-    ports.Sandboxes,
+    sandbox_ports.Sandboxes,
     ports.Containers,
     ports.Images,
     meter_ports.RuntimeStats,
@@ -30,7 +30,7 @@ def test_every_port_of_the_runtime_is_there() -> None:
     for port, name in (
         (ports.Runtime, "CriRuntime"),
         (ports.Sight, "CriSight"),
-        (ports.Sandboxes, "CriSandboxes"),
+        (sandbox_ports.Sandboxes, "CriSandboxes"),
         (ports.Containers, "CriContainers"),
         (ports.Images, "CriImages"),
         (meter_ports.RuntimeStats, "CriStats"),
