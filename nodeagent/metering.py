@@ -119,6 +119,10 @@ class Metering:
 
     def __init__(self, settings: Settings, given: Given) -> None:
         self._metrics, self._endpoint = given.metrics, settings.runtime.endpoint
+        self._runtime_cgroups, self._misc = (
+            settings.runtime.cgroups,
+            settings.kubelet.system_cgroups,
+        )
         given.metrics.add_probes(ProbeCollector(given.probing.counts))
         # A reading of many pods must not wait for the files of a pod that starts.
         self._threads = Threads(2, name="metering")
@@ -173,7 +177,11 @@ class Metering:
     def components(self) -> dict[str, Component]:
         """What runs: the walk over disks, which waits until somebody asks, and a look at the
         loop's own timers."""
-        return {"disk usage": self.disks.run, "loop lag": self._watch_lag}
+        return {"disk usage": self._watch_disks, "loop lag": self._watch_lag}
+
+    async def _watch_disks(self) -> None:
+        await self.meter.begin()
+        await self.disks.run()
 
     async def _watch_lag(self) -> None:
         await watch_lag(self._metrics.loop_lag.observe, steady=asyncio.get_running_loop().time)
@@ -221,13 +229,16 @@ class Metering:
         )
 
     def _system_parts(self) -> tuple[SystemPart, ...]:
-        """The agent and the runtime, where they have cgroups of their own."""
-        runtime = listener(Path(self._endpoint.removeprefix("unix://")))
-        found = {"kubelet": cgroup_of(os.getpid()), "runtime": cgroup_of(runtime or "none")}
+        """The agent, the runtime and, where there is `systemCgroups`, what else was put there."""
+        runtime = self._runtime_cgroups
+        if not runtime:
+            pid = listener(Path(self._endpoint.removeprefix("unix://")))
+            runtime = cgroup_of(pid or "none")
+        found = {"kubelet": cgroup_of(os.getpid()), "runtime": runtime, "misc": self._misc}
         return tuple(
             SystemPart(name=name, path=path, started_at=self._started)
             for name, path in found.items()
-            if path not in ("", "/")
+            if path
         )
 
 

@@ -97,10 +97,18 @@ def page_of(collected: Iterable[Collected], *, openmetrics: bool) -> str:
             head(Family(name=name, type=one.type, help=one.documentation), openmetrics=openmetrics)
         )
         for sample in samples:
-            labels = label_text(sample.labels.items())
+            labels = label_text(_bounded(sample.labels, openmetrics=openmetrics).items())
             braces = f"{{{labels}}}" if labels else ""
             parts.append(f"{sample.name}{braces} {number(sample.value)}\n")
     return "".join(parts) + (END if openmetrics else "")
+
+
+def _bounded(labels: Mapping[str, str], *, openmetrics: bool) -> Mapping[str, str]:
+    """The classic format has bounds of buckets as Go writes them ("1"), OpenMetrics as floats."""
+    bound = labels.get("le", "")
+    if openmetrics or not bound.endswith(".0"):
+        return labels
+    return {**labels, "le": bound.removesuffix(".0")}
 
 
 def encoded(page: str) -> bytes:

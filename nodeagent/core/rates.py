@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
+from nodeagent.model.observed import ObservedPod
 from nodeagent.model.usage import CgroupReading
 
 SHORTEST: Final = 1.0  # seconds between two readings that make a rate
-LONGEST: Final = 120.0  # a reading older than this says nothing of now
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -19,17 +19,37 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     nanocores: int | None = None
 
 
-def next_rates(before: Mapping[str, Rate], now: Iterable[CgroupReading]) -> dict[str, Rate]:
+def next_rates(
+    before: Mapping[str, Rate], now: Iterable[CgroupReading], births: Mapping[str, float]
+) -> dict[str, Rate]:
     """By path, what the readings make of the ones before.
 
     Two readings shortly after each other share one rate; a counter that went back is a new
-    cgroup's. Cgroups that are no longer read are forgotten.
+    cgroup's. What was not read before had used nothing when it was made: `births` has when that
+    was, by the id of a container or the uid of a pod. Cgroups that are no longer read are
+    forgotten.
     """
-    return {
-        one.cgroup.path: _rate(before.get(one.cgroup.path), one.use.at, one.use.cpu_ns)
-        for one in now
-        if one.use.cpu_ns is not None
-    }
+    rates = {}
+    for one in now:
+        if one.use.cpu_ns is None:
+            continue
+        path, born = one.cgroup.path, births.get(one.cgroup.id or one.cgroup.uid)
+        known = before.get(path)
+        if known is None and born is not None:
+            known = Rate(at=born, cpu_ns=0)
+        rates[path] = _rate(known, one.use.at, one.use.cpu_ns)
+    return rates
+
+
+def births_of(pods: Iterable[ObservedPod]) -> dict[str, float]:
+    """When containers, sandboxes and pods were made, for `next_rates`."""
+    births: dict[str, float] = {}
+    for pod in pods:
+        births.update((one.id, one.started_at or one.created_at) for one in pod.containers)
+        births.update((one.id, one.created_at) for one in pod.sandboxes)
+        if pod.sandboxes:
+            births[pod.uid] = min(one.created_at for one in pod.sandboxes)
+    return births
 
 
 def _rate(before: Rate | None, at: float, cpu_ns: int) -> Rate:
@@ -38,7 +58,7 @@ def _rate(before: Rate | None, at: float, cpu_ns: int) -> Rate:
     span = at - before.at
     if 0 <= span < SHORTEST:
         return before
-    if span < 0 or span > LONGEST:
+    if span < 0:
         return Rate(at=at, cpu_ns=cpu_ns)
     return Rate(at=at, cpu_ns=cpu_ns, nanocores=round((cpu_ns - before.cpu_ns) / span))
 

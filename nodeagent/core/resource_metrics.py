@@ -71,8 +71,7 @@ def resource_page(
         if container is not None and container.phase is not Phase.EXITED:
             labels = f"{{{label_text([('container', container.name), *where])}}}"
             rows["container"].append((labels, one.use, end))
-            at = container.started_at or container.created_at
-            started.append(f"{START.name}{labels} {at:.3f}\n")
+            started.append(f"{START.name}{labels} {container.created_at:.3f}\n")
     parts = []
     for what, series in _SERIES.items():
         for suffix, type_, text, value in series:

@@ -184,7 +184,7 @@ def _container(
 ) -> ContainerStats:
     stats = ContainerStats(
         name=container.name,
-        startTime=time_text(container.started_at or container.created_at),
+        startTime=time_text(container.created_at),
         cpu=cpu_of(one, sight.rates),
         memory=memory_of(one),
         swap=swap_of(one),

@@ -86,7 +86,9 @@ def _psi(told: Pressures | None) -> Psi:
 
 
 def _psi_data(line: Pressure) -> PsiData:
-    return PsiData(total=line.total * 1000, avg10=line.avg10, avg60=line.avg60, avg300=line.avg300)
+    averages = (line.avg10, line.avg60, line.avg300)
+    avg10, avg60, avg300 = (int(one) if one.is_integer() else one for one in averages)
+    return PsiData(total=line.total * 1000, avg10=avg10, avg60=avg60, avg300=avg300)
 
 
 def network_of(interfaces: tuple[Interface, ...], at: str) -> NetworkStats:

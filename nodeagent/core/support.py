@@ -221,7 +221,7 @@ KUBELET_CONFIGURATION: Final = Support(
         " staticPodPath staticPodURL staticPodURLHeader systemReserved userNamespaces"
         " enableDebugFlagsHandler enableDebuggingHandlers enableProfilingHandler enableServer"
         " enableSystemLogHandler enableSystemLogQuery healthzBindAddress healthzPort"
-        " port readOnlyPort streamingConnectionIdleTimeout syncFrequency"
+        " port readOnlyPort streamingConnectionIdleTimeout syncFrequency systemCgroups"
         " tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile volumeStatsAggPeriod".split()
     ),
     without_effect={
@@ -253,8 +253,7 @@ KUBELET_CONFIGURATION: Final = Support(
             "memoryReservationPolicy memoryThrottlingFactor qosReserved".split(), _NO_GATE
         ),
         **dict.fromkeys(
-            "hairpinMode kubeletCgroups makeIPTablesUtilChains systemCgroups tracing"
-            " volumePluginDir".split(),
+            "hairpinMode kubeletCgroups makeIPTablesUtilChains tracing volumePluginDir".split(),
             _OTHERS,
         ),
     },
@@ -267,6 +266,7 @@ KUBELET_CONFIGURATION: Final = Support(
         " what a node declares",
         "logging": "format and verbosity",
         "port": "standalone only where asked for; so are the other ports",
+        "systemCgroups": "told as `misc` by /stats/summary; nothing is moved there",
         "syncFrequency": "only /healthz asks for it: a turn may take twice as long",
         "registerWithTaints": "NoExecute taints count at admission of pods that are not static",
         "staticPodPath": "/etc/kubernetes/manifests where nothing else gives pods",

@@ -1,6 +1,7 @@
 """What disks hold: looked at only while somebody asks, slowly, and never for a pod to wait on."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterable
 
@@ -12,10 +13,15 @@ from nodeagent.engine.meter_ports import RuntimeStats, VolumeFigures, Walker
 from nodeagent.engine.ports import Clock
 from nodeagent.errors import AgentError
 from nodeagent.model.disk_figures import DiskFigures, PodDisk, VolumeUse
+from nodeagent.model.ids import ContainerId
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.usage import DiskUse
 
 log = structlog.get_logger()
+
+MOST_NEW = 10  # containers whose layers are asked for one by one
+SOON = 5.0  # seconds between such questions
+SHORT = 0.2  # seconds that a scrape waits for their answers
 
 
 class DiskParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +46,7 @@ class DiskWatch:
     def __init__(self, parts: DiskParts, *, period: float) -> None:
         self._parts, self._period = parts, period
         self._bell = Bell()
+        self._asked_at = 0.0
         self.figures = DiskFigures()
         self.on_round: Callable[[float], None] = lambda seconds: None
         self.on_walked: Callable[[float], None] = lambda seconds: None
@@ -50,6 +57,36 @@ class DiskWatch:
         if not 0 <= now - self.figures.at < max(self._period, 1.0):
             self._bell.ring()
         return self.figures
+
+    async def fresh(self, running: Iterable[ContainerId]) -> DiskFigures:
+        """The same with the layers of containers that were not there at the last round.
+
+        The runtime has those figures already, so it is asked now, about a few at once, seldom,
+        and never for long: what it does not tell then comes with the next call or round.
+        """
+        figures, now = self.ask(), self._parts.clock.now()
+        new = tuple(itertools.islice((i for i in running if i not in figures.layers), MOST_NEW))
+        if (not new and figures.images) or 0 <= now - self._asked_at < SOON:
+            return figures
+        self._asked_at = now
+        try:
+            async with asyncio.timeout(SHORT):
+                await self._learn(new)
+        except (AgentError, TimeoutError) as error:
+            log.debug("runtime does not tell of new layers", error=str(error) or "in time")
+        return self.figures
+
+    async def _learn(self, new: tuple[ContainerId, ...]) -> None:
+        if not self.figures.images:
+            images, containers = await self._parts.runtime.image_stores()
+            self.figures = msgspec.structs.replace(
+                self.figures, images=images, containers=containers
+            )
+        told = await asyncio.gather(*map(self._parts.runtime.layer, new))
+        found = {i: layer for i, layer in zip(new, told, strict=True) if layer is not None}
+        self.figures = msgspec.structs.replace(
+            self.figures, layers={**self.figures.layers, **found}
+        )
 
     async def run(self) -> None:
         """Go round whenever asked, for ever."""

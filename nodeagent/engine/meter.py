@@ -1,6 +1,6 @@
 """Answers for scrapers: reads the node when asked, and keeps nothing but the last CPU counters."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -8,7 +8,7 @@ from nodeagent.aio.joined import Joined
 from nodeagent.core.cadvisor import Scene
 from nodeagent.core.cgroups import driver_path, qos_paths
 from nodeagent.core.container_families import GROUPS
-from nodeagent.core.rates import Load, Rate, next_loads, next_rates
+from nodeagent.core.rates import Load, Rate, births_of, next_loads, next_rates
 from nodeagent.core.resource_metrics import GROUPS as RESOURCE_GROUPS
 from nodeagent.core.summary import Sight, SystemPart
 from nodeagent.core.summary_groups import CPU_AND_MEMORY, EVERYTHING
@@ -18,10 +18,11 @@ from nodeagent.engine.ports import Clock
 from nodeagent.engine.state import NodeState
 from nodeagent.errors import AgentError
 from nodeagent.model.disk_figures import NodeSpace
+from nodeagent.model.ids import ContainerId
 from nodeagent.model.machine import Machine
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import NodeRules
-from nodeagent.model.observed import ObservedPod, RuntimeInfo
+from nodeagent.model.observed import ObservedPod, Phase, RuntimeInfo
 from nodeagent.model.scrapes import Tier
 from nodeagent.model.usage import CgroupKind, Group, Reading, ReadingWish
 
@@ -53,10 +54,14 @@ class Meter:
         self._rates: Mapping[str, Rate] = {}
         self._loads: Mapping[str, Load] = {}
 
+    async def begin(self) -> None:
+        """Read CPU once, so that the first who asks is told a rate."""
+        await self.sight(only_cpu_and_memory=True)
+
     async def scene(self, tier: Tier) -> Scene:
         """Everything that `/metrics/cadvisor` shows in a tier."""
         parts = self._parts
-        layers = parts.disks.ask().layers
+        layers = (await parts.disks.fresh(self._running())).layers
         reading, failed = await self._read(f"cadvisor-{tier}", GROUPS[tier], deep=tier is Tier.FULL)
         self._loads = next_loads(self._loads, reading.cgroups)
         info = parts.runtime()
@@ -83,7 +88,7 @@ class Meter:
         """Everything that /stats/summary shows."""
         parts, only = self._parts, only_cpu_and_memory
         groups = CPU_AND_MEMORY if only else EVERYTHING
-        figures = parts.disks.figures if only else parts.disks.ask()
+        figures = parts.disks.figures if only else await parts.disks.fresh(self._running())
         system = (
             SystemPart(name="pods", path=self._parents()[0], started_at=parts.machine.started_at),
             *parts.parts(),
@@ -114,6 +119,11 @@ class Meter:
 
     def _pods(self) -> tuple[ObservedPod, ...]:
         return tuple(self._parts.state.all_observed())
+
+    def _running(self) -> Iterator[ContainerId]:
+        """Containers that run, the newest of each pod first."""
+        for pod in self._pods():
+            yield from (one.id for one in pod.containers if one.phase is Phase.RUNNING)
 
     def _parents(self) -> tuple[str, ...]:
         rules = self._parts.rules()
@@ -151,7 +161,8 @@ class Meter:
             reading = await self._parts.usage.read(wish)
         except AgentError:
             return Reading(at=self._parts.clock.now()), True
-        self._rates = {**self._rates, **next_rates(self._rates, reading.cgroups)}
+        births = births_of(self._pods())
+        self._rates = {**self._rates, **next_rates(self._rates, reading.cgroups, births)}
         if Group.CPU in wish.groups.get(CgroupKind.POD, ()):
             self._forget(reading)
         return reading, not reading.cgroups

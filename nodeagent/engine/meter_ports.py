@@ -32,6 +32,10 @@ class RuntimeStats(Protocol):
         """Writable layers of running containers; one not measured yet is left out."""
         ...
 
+    async def layer(self, container: ContainerId) -> Layer | None:
+        """The writable layer of one; None where it is not measured yet, or gone."""
+        ...
+
     async def image_stores(self) -> tuple[tuple[ImageStore, ...], tuple[ImageStore, ...]]:
         """Where images are, and where layers are if that is told apart."""
         ...

@@ -11,12 +11,13 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PsiData(msgspec.Struct, frozen=True, kw_only=True):
-    """`total` in nanoseconds, the others in percent."""
+    """`total` in nanoseconds, the others in percent: whole numbers without a fraction, as Go
+    writes them."""
 
     total: int = 0
-    avg10: float = 0.0
-    avg60: float = 0.0
-    avg300: float = 0.0
+    avg10: float = 0
+    avg60: float = 0
+    avg300: float = 0
 
 
 class Psi(msgspec.Struct, frozen=True, kw_only=True):

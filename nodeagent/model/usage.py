@@ -157,7 +157,7 @@ class ReadingWish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CgroupReading(msgspec.Struct, frozen=True, kw_only=True):
-    """What one cgroup uses; `network` only for the sandbox of a pod with a network of its own."""
+    """What one cgroup uses; `network` only for sandboxes: the host's where there is no other."""
 
     cgroup: SeenCgroup
     use: Use

@@ -1,8 +1,10 @@
 """Text for Prometheus, read back by another program's reader."""
 
+import re
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as read_classic
 
@@ -14,6 +16,7 @@ from nodeagent.core.exposition import (
     head,
     label_text,
     number,
+    page_of,
     stamp,
 )
 
@@ -61,6 +64,15 @@ def test_a_counter_without_total_is_unknown_to_openmetrics() -> None:
 )
 def test_numbers_are_written_as_scrapers_read_them(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_bounds_of_buckets_are_written_as_each_format_has_them() -> None:
+    registry = CollectorRegistry()
+    Histogram("x_seconds", "Of x.", buckets=(0.5, 1.0, 10.0), registry=registry).observe(0.7)
+    classic = page_of(tuple(registry.collect()), openmetrics=False)
+    assert re.findall('le="([^"]+)"', classic) == ["0.5", "1", "10", "+Inf"]
+    modern = page_of(tuple(registry.collect()), openmetrics=True)
+    assert re.findall('le="([^"]+)"', modern) == ["0.5", "1.0", "10.0", "+Inf"]
 
 
 def test_times_are_milliseconds_or_seconds() -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from nodeagent.core.resource_metrics import resource_page
 from nodeagent.core.summary import summary_of
+from nodeagent.engine.disk_watch import SOON
+from nodeagent.model.ids import ContainerId
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.scrapes import Tier
 from nodeagent.model.usage import Layer
@@ -71,7 +73,7 @@ async def test_cpu_rates_are_those_between_two_readings(world: MeterWorld) -> No
         return pod.cpu.usageNanoCores
 
     world.set_cpu(pod_path(world), 1_000_000_000)
-    assert await nanocores() is None
+    assert await nanocores() == round(1_000_000_000 / 70)  # since it was made
     world.clock.at += 10
     world.set_cpu(pod_path(world), 3_000_000_000)
     assert await nanocores() == 200_000_000
@@ -80,6 +82,9 @@ async def test_cpu_rates_are_those_between_two_readings(world: MeterWorld) -> No
     assert await nanocores() == 200_000_000
     world.clock.at += 9.5
     assert await nanocores() == 600_000_000
+    world.clock.at += 1000  # nobody asked for long
+    world.set_cpu(pod_path(world), 109_000_000_000)
+    assert await nanocores() == 100_000_000
     world.clock.at += 10
     world.set_cpu(pod_path(world), 5)  # a new cgroup of the same name
     assert await nanocores() is None
@@ -93,6 +98,16 @@ async def test_any_reading_counts_for_the_rate(world: MeterWorld) -> None:
     await world.meter.resource()
     sight = await world.meter.sight(only_cpu_and_memory=True)
     assert sight.rates[pod_path(world)].nanocores == 500_000_000
+
+
+async def test_the_first_who_asks_is_told_the_rate_since_the_agent_began(world: MeterWorld) -> None:
+    world.set_cpu("", 0)
+    await world.meter.begin()
+    world.clock.at += 4
+    world.set_cpu("", 1_000_000_000)
+    sight = await world.meter.sight(only_cpu_and_memory=True)
+    node = summary_of(sight, only_cpu_and_memory=True).node
+    assert node.cpu is not None and node.cpu.usageNanoCores == 250_000_000
 
 
 async def test_rates_of_pods_that_are_gone_are_forgotten(world: MeterWorld) -> None:
@@ -179,6 +194,46 @@ async def test_a_summary_tells_what_the_walk_found(world: MeterWorld) -> None:
     only = summary_of(await world.meter.sight(only_cpu_and_memory=True), only_cpu_and_memory=True)
     assert only.pods[0].volume is None and only.pods[0].containers[0].rootfs is None
     assert only.node.fs is None and only.node.cpu is not None
+
+
+def measured(world: MeterWorld, number: int = 0) -> ContainerId:
+    """The container of a pod, whose layer the runtime knows from now on."""
+    id_ = world.tree.pods[number].containers[0].id
+    world.stats.known[id_] = Layer(at=AT, used=11, inodes=3, place="/images")
+    return id_
+
+
+async def test_a_new_containers_layer_is_there_at_the_first_scrape(world: MeterWorld) -> None:
+    first = measured(world)
+    assert set((await world.meter.scene(Tier.CORE)).layers) == {first}
+    sight = await world.meter.sight(only_cpu_and_memory=False)
+    told = summary_of(sight, only_cpu_and_memory=False)
+    assert told.pods[0].containers[0].rootfs is not None
+    assert told.node.runtime is not None and told.node.runtime.imageFs is not None
+    assert world.walker.measured == [] and world.stats.asked == 0
+
+
+async def test_the_runtime_is_seldom_asked_about_new_containers(world: MeterWorld) -> None:
+    first, second = (pod.containers[0].id for pod in world.tree.pods)
+    measured(world)
+    for _ in range(3):
+        await world.meter.scene(Tier.CORE)
+    assert world.stats.asked_new == [first, second]
+    world.clock.at += SOON
+    measured(world, 1)
+    assert set((await world.meter.scene(Tier.CORE)).layers) == {first, second}
+    world.clock.at += SOON
+    await world.meter.scene(Tier.CORE)
+    assert world.stats.asked_new == [first, second, second]
+
+
+async def test_a_runtime_that_hangs_or_is_away_holds_up_no_scrape(world: MeterWorld) -> None:
+    world.stats.slow = True
+    assert (await world.meter.scene(Tier.CORE)).layers == {}
+    world.stats.slow, world.stats.away = False, True
+    world.clock.at += SOON
+    assert (await world.meter.scene(Tier.CORE)).layers == {}
+    assert len(world.stats.asked_new) == 4
 
 
 async def test_a_runtime_that_is_away_does_not_stop_the_walk(world: MeterWorld) -> None:

@@ -1,5 +1,6 @@
 """A meter's world: cgroups as folders, a runtime that tells layers, folders that are measured."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,14 +61,23 @@ class FakeStats:
 
     def __init__(self) -> None:
         self.known: dict[ContainerId, Layer] = {}
-        self.away = False
+        self.away = self.slow = False
         self.asked = 0
+        self.asked_new: list[ContainerId] = []
 
     async def layers(self) -> Mapping[ContainerId, Layer]:
         self.asked += 1
         if self.away:
             raise CriUnavailable(op="ListContainerStats", target="runtime", detail="away")
         return dict(self.known)
+
+    async def layer(self, container: ContainerId) -> Layer | None:
+        self.asked_new.append(container)
+        if self.away:
+            raise CriUnavailable(op="ListContainerStats", target=container, detail="away")
+        if self.slow:
+            await asyncio.Event().wait()
+        return self.known.get(container)
 
     async def image_stores(self) -> tuple[tuple[ImageStore, ...], tuple[ImageStore, ...]]:
         return (ImageStore(place="/images", used=70, inodes=7),), ()

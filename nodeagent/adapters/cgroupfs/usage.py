@@ -60,21 +60,23 @@ class CgroupUsage:
     def read_now(self, wish: ReadingWish) -> Reading:
         """The same, in this thread."""
         at = self._now()
+        network = interfaces(self._proc, "self") if wish.network else ()
         found = []
         for cgroup in self._cgroups(wish):
-            reading = self._one(cgroup, wish)
+            reading = self._one(cgroup, wish, network)
             if reading is not None:
                 found.append(reading)
-        network = interfaces(self._proc, "self") if wish.network else ()
         return Reading(at=at, cgroups=tuple(found), network=network)
 
-    def _one(self, cgroup: SeenCgroup, wish: ReadingWish) -> CgroupReading | None:
+    def _one(
+        self, cgroup: SeenCgroup, wish: ReadingWish, host: tuple[Interface, ...]
+    ) -> CgroupReading | None:
         path = cgroup.path if cgroup.path != "/" else ""
         groups = wish.groups.get(cgroup.kind, frozenset())
         use = self._version.read(path, groups, self._now())
         if use is None:
             return None
-        network: tuple[Interface, ...] = ()
+        network = host if wish.sandboxes.get(cgroup.id) is False else ()
         wants_network = wish.network and wish.sandboxes.get(cgroup.id, False)
         if wants_network or Group.FILES in groups:
             pids = processes_in(f"{self._version.tree}{path}")

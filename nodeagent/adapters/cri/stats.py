@@ -19,9 +19,18 @@ class CriStats:
 
     async def layers(self) -> Mapping[ContainerId, Layer]:
         """Writable layers of all running containers; one not measured yet is left out."""
-        with translated("ListContainerStats", "all containers"):
+        return await self._list(pb.ContainerStatsFilter(), "all containers")
+
+    async def layer(self, container: ContainerId) -> Layer | None:
+        """The writable layer of one container; None where it is not measured yet, or gone."""
+        return (await self._list(pb.ContainerStatsFilter(id=container), container)).get(container)
+
+    async def _list(
+        self, which: pb.ContainerStatsFilter, target: str
+    ) -> Mapping[ContainerId, Layer]:
+        with translated("ListContainerStats", target):
             answer = await self._calls.list_container_stats(
-                pb.ListContainerStatsRequest(), timeout=self._timeout
+                pb.ListContainerStatsRequest(filter=which), timeout=self._timeout
             )
         return {
             ContainerId(one.attributes.id): _layer(one.writable_layer)

@@ -131,7 +131,8 @@ def _text(path: Path) -> str:
 
 
 def cgroup_of(pid: int | str, *, proc: str = "/proc") -> str:
-    """The cgroup of a process below the mount, of the tree that counts memory; "" if it is gone."""
+    """The cgroup of a process below the mount; "" if it is gone, and where its CPU and its memory
+    are not counted by the same one."""
     try:
         lines = Path(proc, str(pid), "cgroup").read_text(errors="surrogateescape").splitlines()
     except OSError:
@@ -140,7 +141,9 @@ def cgroup_of(pid: int | str, *, proc: str = "/proc") -> str:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         found.update(dict.fromkeys(controllers.split(","), path))
-    return found.get("memory") or found.get("", "")
+    own = found.get("", "")
+    memory = found.get("memory", own)
+    return memory if found.get("cpu", own) == memory else ""
 
 
 class HostSpaces:

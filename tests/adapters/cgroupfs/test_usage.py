@@ -154,6 +154,22 @@ def of_kind(reading: Reading, kind: CgroupKind) -> CgroupReading:
     return next(one for one in reading.cgroups if one.cgroup.kind is kind)
 
 
+def test_a_pod_without_a_network_of_its_own_has_the_hosts(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, version=1)
+    Path(tree.proc, "self/net/dev").write_text("a\nb\n host0: 7 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n")
+    threads = Threads(1)
+    usage = CgroupUsage(tree.layout, threads, proc=str(tree.proc))
+    threads.close()
+    wish = ReadingWish(
+        groups=GROUPS[Tier.CORE],
+        parents=PARENTS,
+        sandboxes=dict.fromkeys(tree.sandboxes, False),
+        network=True,
+    )
+    told = of_kind(usage.read_now(wish), CgroupKind.SANDBOX).network
+    assert [(one.name, one.rx_bytes, one.tx_bytes) for one in told] == [("host0", 7, 9)]
+
+
 EXPECTED: dict[str, dict[int, object]] = {
     "cpu_ns": {1: 1234567890, 2: 1234567000},
     "user_ns": {1: 1_000_000_000, 2: 1_000_000_000},

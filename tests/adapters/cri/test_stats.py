@@ -38,6 +38,24 @@ async def test_layers_are_told_once_they_are_measured(tmp_path: Path) -> None:
     }
 
 
+async def test_the_layer_of_one_container_is_asked_for_alone(tmp_path: Path) -> None:
+    fake = FakeCri()
+    fake.answers["ListContainerStats"] = pb.ListContainerStatsResponse(
+        stats=[
+            pb.ContainerStats(
+                attributes=pb.ContainerAttributes(id="c1"), writable_layer=usage("/layers", 5)
+            )
+        ]
+    )
+    async with connected(fake, tmp_path) as cri:
+        layer = await cri.stats.layer(ContainerId("c1"))
+        fake.answers["ListContainerStats"] = pb.ListContainerStatsResponse()
+        assert await cri.stats.layer(ContainerId("c2")) is None
+    assert layer is not None and layer.used == 5
+    asked = [request.filter.id for request in fake.requests("ListContainerStats")]
+    assert asked == ["c1", "c2"]
+
+
 async def test_stores_of_images_and_layers_are_told_apart(tmp_path: Path) -> None:
     fake = FakeCri()
     fake.answers["ImageFsInfo"] = pb.ImageFsInfoResponse(
