@@ -77,13 +77,20 @@ class Authority:
         certificate = self._sign(subject, key.public_key(), [CLIENT], seconds=seconds)
         return Pair(certificate=certificate, key=key_pem(key))
 
-    def server(self, name: str, names: Sequence[str], *, seconds: float = YEAR) -> Pair:
+    def server(
+        self, name: str, names: Sequence[str], *, seconds: float = YEAR, begins_in: float = 0.0
+    ) -> Pair:
         """A serving certificate for these host names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         alternatives = x509.SubjectAlternativeName([_general(one) for one in names])
         certificate = self._sign(
-            subject, key.public_key(), [SERVER], seconds=seconds, alternatives=alternatives
+            subject,
+            key.public_key(),
+            [SERVER],
+            seconds=seconds,
+            alternatives=alternatives,
+            begins_in=begins_in,
         )
         return Pair(certificate=certificate, key=key_pem(key))
 
@@ -115,8 +122,10 @@ class Authority:
         *,
         seconds: float,
         alternatives: x509.SubjectAlternativeName | None = None,
+        begins_in: float = 0.0,
     ) -> bytes:
         start = self._now() - datetime.timedelta(minutes=0 if 0 <= seconds <= 3600 else 5)
+        start += datetime.timedelta(seconds=begins_in)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -17,7 +17,7 @@ from typing import TypeVar
 import yaml
 
 from tests.apiserver import bootstrap
-from tests.apiserver.authority import Authority, Pair
+from tests.apiserver.authority import YEAR, Authority, Pair
 from tests.apiserver.bootstrap import BootstrapToken
 from tests.apiserver.controllers import Controllers
 from tests.apiserver.kinds import kind_named
@@ -45,6 +45,7 @@ class Cluster:
         self.controllers = Controllers(self.store, self.authority.pem)
         self.tokens: list[BootstrapToken] = []
         self._now = now
+        self._context = self._serving()
         self.server = ApiServer(
             Parts(
                 store=self.store,
@@ -57,7 +58,7 @@ class Cluster:
                 seen=[],
                 streams=set(),
             ),
-            self._serving(),
+            self._context,
         )
 
     @property
@@ -118,8 +119,15 @@ class Cluster:
         path.chmod(0o600)
         return path
 
+    def present(self, *, seconds: float = YEAR, begins_in: float = 0.0) -> None:
+        """Serve with a new certificate from now on."""
+        self._load(self._context, self._serving_pair(seconds=seconds, begins_in=begins_in))
+
+    def _serving_pair(self, *, seconds: float = YEAR, begins_in: float = 0.0) -> Pair:
+        return self.authority.server("kube-apiserver", _NAMES, seconds=seconds, begins_in=begins_in)
+
     def _serving(self) -> ssl.SSLContext:
-        pair = self.authority.server("kube-apiserver", _NAMES)
+        pair = self._serving_pair()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.verify_mode = ssl.CERT_OPTIONAL
         context.load_verify_locations(cadata=self.authority.pem.decode())

@@ -13,6 +13,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     user: str
     size: int  # of its body
+    serial: int  # of the client certificate; 0 without one
 
 
 class Fault(msgspec.Struct, kw_only=True):

@@ -10,6 +10,7 @@ import tornado.httpserver
 import tornado.netutil
 import tornado.web
 import yaml
+from cryptography import x509
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 
@@ -52,16 +53,19 @@ class Handler(tornado.web.RequestHandler):
 
     def initialize(self, parts: Parts) -> None:
         self.parts = parts
+        self.serial = 0
         self.ended: Callable[[], None] = lambda: None
 
     async def prepare(self) -> None:
         stream = cast(HTTP1Connection, self.request.connection).stream
         self.parts.streams.add(stream)
         await self._fail_on_demand(stream)
-        certificate = self.request.get_ssl_certificate(binary_form=True)
+        certificate = cast("bytes | None", self.request.get_ssl_certificate(binary_form=True))
+        if certificate is not None:
+            self.serial = x509.load_der_x509_certificate(certificate).serial_number
         authorization = self.request.headers.get("Authorization", "")
         try:
-            self.user = self.parts.users.of(cast("bytes | None", certificate), authorization)
+            self.user = self.parts.users.of(certificate, authorization)
         finally:
             self._note()
         other = self.request.headers.get("Impersonate-User")
@@ -95,6 +99,7 @@ class Handler(tornado.web.RequestHandler):
                 query=self.request.query,
                 user=self.user.name if hasattr(self, "user") else "",
                 size=len(self.request.body),
+                serial=self.serial,
             )
         )
 

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nodeagent.adapters.host.key_pairs import read_pair
 from tests.apiserver.authority import Authority
+from tests.apiserver.bootstrap import BootstrapToken, put_cluster_info
 from tests.apiserver.cluster import RunningCluster, kubelet_defaults, running_cluster
 
 PROGRAM = str(Path(sys.executable).with_name("nodeagent"))
@@ -120,6 +122,49 @@ def test_each_mistake_has_its_own_error_and_leaves_nothing(
     assert words in done.stderr and f"[{code}]" in done.stderr, done.stderr
     assert secret not in done.stdout + done.stderr
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "words"),
+    [
+        ("not yet valid", "NA9009", "not yet valid: this machine's clock or the certificate"),
+        ("expired", "NA9009", "has expired: this machine's clock or the certificate"),
+        ("another authority", "NA9007", "not one of the cluster's authority"),
+        ("another cluster-info", "NA9005", "secret half of the token is wrong"),
+    ],
+)
+def test_a_server_that_cannot_be_trusted_is_told_and_leaves_nothing(
+    cluster: RunningCluster, tmp_path: Path, case: str, code: str, words: str
+) -> None:
+    token, other, pin = new_token(cluster), Authority(), cluster.authority.pin
+    tokens = cluster.do(lambda one: list(one.tokens))
+    if case == "not yet valid":
+        cluster.do(lambda one: one.present(begins_in=86400.0))
+    elif case == "expired":
+        cluster.do(lambda one: one.present(seconds=-60.0))
+    else:
+        signed = tokens if case == "another authority" else [new_signature(tokens[-1])]
+        pin = other.pin
+        cluster.do(
+            lambda one: put_cluster_info(
+                one.store, server=one.url, authority=other.pem, tokens=signed
+            )
+        )
+    try:
+        done = join(cluster, tmp_path, token=token, pin=pin)
+    finally:
+        cluster.do(lambda one: one.present())
+        cluster.do(lambda one: one.publish())
+    assert done.returncode == 1
+    assert words in done.stderr and f"[{code}]" in done.stderr, done.stderr
+    assert token.partition(".")[2] not in done.stdout + done.stderr
+    assert files(tmp_path) == []
+    assert join(cluster, tmp_path, token=token).returncode == 0, "it can be repeated"
+
+
+def new_signature(token: BootstrapToken) -> BootstrapToken:
+    """As one signs who knows the name of a token, and not its secret."""
+    return msgspec.structs.replace(token, secret="0" * 16)
 
 
 def test_a_denied_certificate_takes_everything_back_and_the_join_can_be_repeated(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.apiserver.authority import YEAR
 from tests.apiserver.cluster import RunningCluster, running_cluster
 from tests.apiserver.signing import is_for_a_node
 from tests.e2e.agent import NODE, Agent
@@ -165,13 +166,19 @@ def free_port() -> int:
 
 @contextmanager
 def running_member(
-    runtime: Runtime, folder: Path, *, kubelet: Mapping[str, Any] | None = None
+    runtime: Runtime,
+    folder: Path,
+    *,
+    kubelet: Mapping[str, Any] | None = None,
+    life: float = YEAR,
 ) -> Iterator[Member]:
     """A node that is ready; in the end its pods are drained, and neither trace nor bug is left.
 
-    With `serverTLSBootstrap` its serving certificate is signed as soon as it asks.
+    With `serverTLSBootstrap` its serving certificate is signed as soon as it asks. Certificates
+    are good for `life` seconds.
     """
     with running_cluster(folder) as cluster:
+        cluster.do(lambda one: setattr(one.signer, "seconds", life))
         if (kubelet or {}).get("serverTLSBootstrap"):
             cluster.do(lambda one: setattr(one.signer, "approves", is_for_a_node))
         member = Member(runtime, cluster, kubelet=kubelet)

@@ -1,7 +1,6 @@
 """The runtime dies, the machine reboots, strangers make pods: what runs goes on, or comes back."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +15,7 @@ from nodeagent.adapters.containerd import embedded, processes
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
 from tests.e2e.agent import Agent, running_agent
 from tests.e2e.pods import Document, container, phase, pod, ready
+from tests.e2e.rebooting import kill_containerd, reboot, shims_of
 from tests.e2e.runtime import Runtime
 
 
@@ -28,18 +28,6 @@ def agent(runtime: Runtime) -> Iterator[Agent]:
 def brief(name: str, seconds: float, code: int = 0) -> Document:
     """A pod whose work takes some time and then is over."""
     return pod(name, container(f"sleep {seconds}; exit {code}"), restartPolicy="Never")
-
-
-def kill_containerd(runtime: Runtime) -> None:
-    pid = processes.listener(runtime.settings.socket)
-    assert pid is not None
-    processes.kill(pid)
-    assert not processes.wait_gone({pid}, patience=5)
-    processes.reap(pid)
-
-
-def shims_of(runtime: Runtime) -> list[int]:
-    return list(processes.with_words("-address", str(runtime.settings.socket)))
 
 
 def test_pods_keep_their_status_while_containerd_is_away_and_go_on_afterwards(
@@ -103,31 +91,6 @@ def test_pods_come_back_by_themselves_after_a_reboot(agent: Agent) -> None:
     agent.remove("back", "done", "failed")
     agent.wait_gone("back", "done", "failed")
     agent.assert_no_trace()
-
-
-def reboot(agent: Agent) -> None:
-    """Everything ends at once, and what lies on a tmpfs is gone; the disk stays as it was."""
-    runtime = agent.runtime
-    shims = shims_of(runtime)
-    doomed = {pid for shim in shims for pid in processes.descendants(shim)} | set(shims)
-    kill_containerd(runtime)
-    for pid in (*shims, *doomed):
-        processes.kill(pid)
-    assert not processes.wait_gone(doomed, patience=5)
-    for place in _mounts(runtime.settings.state_dir, runtime.settings.home, agent.state):
-        subprocess.run(["umount", "--lazy", place], check=True)
-    shutil.rmtree(runtime.settings.state_dir)
-    with suppress(FileNotFoundError):
-        runtime.settings.socket.unlink()
-    for top in agent.cgroup_roots():
-        for folder, _, _ in os.walk(top, topdown=False):
-            Path(folder).rmdir()
-    subprocess.run(["ip", "link", "delete", runtime.settings.bridge], check=True)
-
-
-def _mounts(*folders: Path) -> list[str]:
-    places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [p for p in reversed(places) if any(Path(p).is_relative_to(f) for f in folders)]
 
 
 def test_a_shim_that_is_killed_costs_one_restart(agent: Agent) -> None:
