@@ -1,13 +1,17 @@
 """Whom to end so that a critical pod fits: as few as can be, the least protected first."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.fit import mismatches, shortages
 from nodeagent.core.qos import QosClass, is_critical, may_preempt, qos_class
 from nodeagent.core.resources import Amounts, pod_requests
+from nodeagent.model.memory import Rejected
 from nodeagent.model.node import NodeFacts, NodeRules
+
+UNEXPECTED: Final = "UnexpectedAdmissionError"
 
 
 def victims(
@@ -22,13 +26,12 @@ def victims(
     missing = {one.resource: one.missing for one in shortages(pod, others, node=node, rules=rules)}
     if not missing or not is_critical(pod) or mismatches(pod, others, node=node):
         return ()
+    asks = _asks(pod, others)
     ranks: dict[QosClass, list[v1.Pod]] = {rank: [] for rank in QosClass}
-    asks: dict[int, Amounts] = {}
     for other in others:
         assert other.spec is not None
-        if may_preempt(pod, other):
+        if id(other) in asks:
             ranks[qos_class(other.spec)].append(other)
-            asks[id(other)] = {**pod_requests(other.spec), "pods": 1}
     best, middle = ranks[QosClass.BEST_EFFORT], ranks[QosClass.BURSTABLE]
     top = ranks[QosClass.GUARANTEED]
     if _left(missing, (*best, *middle, *top), asks):
@@ -37,6 +40,39 @@ def victims(
     middle_gone = _nearest(middle, _left(missing, (*best, *top_gone), asks), asks)
     best_gone = _nearest(best, _left(missing, (*middle_gone, *top_gone), asks), asks)
     return (*best_gone, *middle_gone, *top_gone)
+
+
+def unrecovered(
+    refused: Rejected, pod: v1.Pod, *, others: Sequence[v1.Pod], node: NodeFacts, rules: NodeRules
+) -> Rejected:
+    """The refusal as it is told: of a critical pod for whom even the end of others is not enough.
+
+    Source: a kubelet's preemption.go.
+    """
+    missing = {one.resource: one.missing for one in shortages(pod, others, node=node, rules=rules)}
+    if not missing or not is_critical(pod) or mismatches(pod, others, node=node):
+        return refused
+    asks = _asks(pod, others)
+    left = _left(missing, [other for other in others if id(other) in asks], asks)
+    if not left:
+        return refused
+    told = "".join(f"(res: {name}, q: {value}), " for name, value in left.items())
+    return Rejected(
+        reason=UNEXPECTED,
+        message="Unexpected error while attempting to recover from admission failure: preemption: "
+        "error finding a set of pods to preempt: no set of running pods found to reclaim "
+        f"resources: [{told}]",
+    )
+
+
+def _asks(pod: v1.Pod, others: Iterable[v1.Pod]) -> dict[int, Amounts]:
+    """What the pods ask for that may be ended for this one, by their identity."""
+    found: dict[int, Amounts] = {}
+    for other in others:
+        assert other.spec is not None
+        if may_preempt(pod, other):
+            found[id(other)] = {**pod_requests(other.spec), "pods": 1}
+    return found
 
 
 def _nearest(

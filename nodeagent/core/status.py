@@ -289,6 +289,8 @@ def _disruption(memory: PodMemory, phase: str) -> str:
         return ""
     if not ending.disrupts:
         return ""
+    if ending.why is EndWhy.PREEMPTED:
+        return "Pod was preempted by Kubelet to accommodate a critical pod."
     return ending.message or _END_TEXT.get(ending.why, "")
 
 

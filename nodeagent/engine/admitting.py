@@ -37,6 +37,7 @@ class Admitting:
         if refused is None:
             user = self._tools.neighbours.id_range(memory)
             return msgspec.structs.replace(with_first_grant(memory), user=user)
+        refused = self._tools.neighbours.as_told(memory, refused)
         return rejected(memory, refused, self._tools.recorder, self._tools.meter)
 
 

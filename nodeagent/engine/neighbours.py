@@ -8,7 +8,7 @@ import structlog
 from nodeagent.core import shutdown
 from nodeagent.core.admission import admit
 from nodeagent.core.ending import spec_grace
-from nodeagent.core.preemption import victims
+from nodeagent.core.preemption import unrecovered, victims
 from nodeagent.core.resize import rank
 from nodeagent.core.status import PREEMPTED, TERMINAL
 from nodeagent.core.subject import subject_of
@@ -58,6 +58,12 @@ class Neighbourhood:
     def refuse(self, memory: PodMemory) -> Rejected | None:
         """Admission among the pods that have been admitted, are not over and are to stay."""
         return self._refuse_beside(memory, self._staying(memory))
+
+    def as_told(self, memory: PodMemory, refused: Rejected) -> Rejected:
+        """The refusal in the words for a pod that will not be asked about again."""
+        tools, others = self._crowd.tools(), [one.pod.pod for one in self._staying(memory)]
+        node, rules = tools.node(), tools.rules()
+        return unrecovered(refused, memory.pod.pod, others=others, node=node, rules=rules)
 
     def must_wait(self, memory: PodMemory) -> bool:
         """Whether only pods that are about to leave stand in the way: then their end is awaited.

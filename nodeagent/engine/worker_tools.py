@@ -29,6 +29,10 @@ class Neighbours(Protocol):
         """Admission's answer for a pod that has not run yet."""
         ...
 
+    def as_told(self, memory: PodMemory, refused: Rejected) -> Rejected:
+        """The refusal in the words for a pod that will not be asked about again."""
+        ...
+
     def must_wait(self, memory: PodMemory) -> bool:
         """Whether admission has to wait for the end of pods that are leaving."""
         ...

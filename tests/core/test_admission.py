@@ -9,7 +9,7 @@ from lightkube.models import meta_v1
 
 from nodeagent.core.admission import admit
 from nodeagent.core.fit import matches_node, ports_clash, shortages
-from nodeagent.core.preemption import victims
+from nodeagent.core.preemption import unrecovered, victims
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import Rejected
@@ -382,6 +382,15 @@ def test_nobody_is_ended_where_it_would_not_help() -> None:
     got = admitted(wish, holder)
     assert got is not None and got.reason == "OutOfcpu"
     assert preempted(wish, holder) == []
+    told = unrecovered(got, wish, others=[holder], node=NODE, rules=RULES)
+    assert told.reason == "UnexpectedAdmissionError"
+    assert told.message == (
+        "Unexpected error while attempting to recover from admission failure: preemption: error "
+        "finding a set of pods to preempt: no set of running pods found to reclaim resources: "
+        "[(res: cpu, q: 1000), ]"
+    )
+    plain = a_pod(asking(cpu="3"))
+    assert unrecovered(got, plain, others=[holder], node=NODE, rules=RULES) is got
     assert preempted(critical(asking(cpu="1")), holder, critical(asking(cpu="500m"))) != []
     assert preempted(critical(asking(cpu="1")), critical(asking(cpu="1500m"))) == []
     assert preempted(critical(asking(cpu="1"))) == []

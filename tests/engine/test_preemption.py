@@ -42,6 +42,7 @@ async def test_a_critical_pod_ends_one_that_is_not_and_then_starts() -> None:
         assert node.status(UID).message == "Preempted in order to admit critical pod"
         told = {c.type: c for c in node.status(UID).conditions or ()}["DisruptionTarget"]
         assert (told.status, told.reason) == ("True", "TerminationByKubelet")
+        assert told.message == "Pod was preempted by Kubelet to accommodate a critical pod."
         assert node.recorder.reasons(UID).count("Preempting") == 1
         assert node.is_running(uid="small")
 
@@ -64,7 +65,10 @@ async def test_nobody_ends_for_a_pod_that_would_be_refused_all_the_same() -> Non
         )
         await asyncio.sleep(5)
         assert phase(node, "vip") == ("Failed", "NodeAffinity")
-        assert phase(node, "huge") == ("Failed", "OutOfcpu")
+        assert phase(node, "huge") == ("Failed", "UnexpectedAdmissionError")
+        assert (node.status("huge").message or "").endswith(
+            "no set of running pods found to reclaim resources: [(res: cpu, q: 5000), ]"
+        )
         assert node.is_running()
 
 
