@@ -227,7 +227,7 @@ class PodWorker:
         health = tools.probing.watch(
             pod,
             seen.containers,
-            box.ips[0] if box is not None and box.ips else self._host_ip(pod),
+            box.ips[0] if box is not None and box.ips else tools.host_ip(pod),
             ending=self.memory.ending is not None,
         )
         images = dict(tools.pulls.of(self._uid))
@@ -272,10 +272,6 @@ class PodWorker:
         heard = self._heard
         return as_unwanted(heard or self.memory.pod, was_heard=heard is not None)
 
-    def _host_ip(self, pod: DesiredPod) -> str:
-        ips = self._tools.node().ips
-        return ips[0] if pod.spec.hostNetwork and ips else ""
-
     def _refresh_status(self, seen: ObservedPod, now: float) -> None:
         tools = self._tools
         status = derive_status(self.memory, seen, node=tools.node(), rules=tools.rules(), now=now)
@@ -309,8 +305,9 @@ class PodWorker:
         if isinstance(action, StartContainer):
             return await self._start(action)
         if isinstance(action, StopContainers):
-            return await self._stop(action)
-        if isinstance(action, PreparePod | RefreshVolumes):
+            self.memory = with_stops(self.memory, action, now=self._tools.clock.now())
+            await self._record.save_before_acting(self.memory)
+        if isinstance(action, PreparePod | RefreshVolumes | StopContainers):
             return await self._breakably(action)
         if isinstance(action, CreateSandbox):
             await self._create_sandbox(action)
@@ -345,12 +342,6 @@ class PodWorker:
                     self.memory, sandbox_attempt=action.attempt + 1
                 )
             raise
-
-    async def _stop(self, action: StopContainers) -> bool:
-        """Stop; False where it was broken off."""
-        self.memory = with_stops(self.memory, action, now=self._tools.clock.now())
-        await self._record.save_before_acting(self.memory)
-        return await self._breakably(action)
 
     async def _start(self, action: StartContainer) -> bool:
         """Start a container; its failure is its own, and the others of the pod go on.

@@ -11,6 +11,7 @@ from nodeagent.engine.probing import Probing
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.state import NodeState
 from nodeagent.model.actions import Plan
+from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import IdRange
 from nodeagent.model.memory import PodMemory, Rejected
@@ -69,3 +70,8 @@ class WorkerTools(msgspec.Struct, frozen=True, kw_only=True):
     count_plan: Callable[[Plan], None]
     count_bug: Callable[[], None]
     look_soon: Callable[[PodUid], None]
+
+    def host_ip(self, pod: DesiredPod) -> str:
+        """The address of a pod that shares the node's; "" for any other."""
+        ips = self.node().ips
+        return ips[0] if pod.spec.hostNetwork and ips else ""
