@@ -98,6 +98,7 @@ async def _build(
         stop=stop.set,
         trouble=engine.keeper.trouble,
     )
+    shutdown.on_turn = lambda going: metrics.node.shutdown(going=going)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shutdown.terminate)
     last = {"reload": reloader.run, "shutdown": shutdown.run}
     return components | engine.components() | last

@@ -16,7 +16,6 @@ from nodeagent.adapters.host.notify import Notifier
 from nodeagent.adapters.host.ooms import KernelOoms
 from nodeagent.adapters.host.records import PodRecords
 from nodeagent.adapters.host.stuck import CarefulFiles
-from nodeagent.adapters.probes.http import HttpHooks
 from nodeagent.aio.clock import WallClock
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.supervise import Component
@@ -37,7 +36,6 @@ from nodeagent.engine.drain import Drain
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.foresight import Foresight
 from nodeagent.engine.gate import Gate
-from nodeagent.engine.hooks import Hooks
 from nodeagent.engine.journal import Journal, tell_problems
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.node_view import NodeView
@@ -105,9 +103,7 @@ class Assembly:
             facts=node_facts(settings, self._host),
             on_change=self.workers.ring_all,
         )
-        self.access = upkeep.image_access(
-            settings, lambda: self.data, threads, self.clock, metrics.images.checked
-        )
+        self.access = upkeep.image_access(settings, lambda: self.data, threads, self.clock, metrics)
         self.image_gc = upkeep.image_gc(
             settings,
             threads,
@@ -156,7 +152,7 @@ class Assembly:
                 cri=cri,
                 metrics=metrics,
                 state=self.state,
-                volumes=self.storage.registry,
+                storage=self.storage,
                 host=self._host,
                 driver=self._driver,
                 keeper=self.keeper,
@@ -193,14 +189,13 @@ class Assembly:
             volumes=self.storage.registry,
             data=self.data,
         )
-        hooks = Hooks(runtime=self._cri.containers, http=HttpHooks(), recorder=self.journal)
         return Tools(
             sandboxes=self._cri.sandboxes,
             containers=self._cri.containers,
             volumes=self.storage.registry,
             cgroups=self._driver,
             files=self._files,
-            hooks=hooks,
+            hooks=upkeep.hooks(self._cri, self.journal, self.metrics),
             recorder=self.journal,
             clock=self.clock,
             observer=self.observer,
@@ -281,7 +276,7 @@ class Assembly:
                 image_gc=self.image_gc,
                 images=self._cri.images,
                 disks=self.metering.disks.ask,
-                evicted=self.metrics.node.evicted,
+                metrics=self.metrics,
             ),
         )
         inside = self._inside()
@@ -323,6 +318,7 @@ class Assembly:
             journal=self.journal,
             heart=self.heart,
             figures=self.metering.figures(),
+            metrics=self.metrics,
             node=self.node_view.node,
             problems=self._all_problems,
             foresee=foresight.foresee,

@@ -7,6 +7,7 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent import __version__
+from nodeagent.adapters.host.machine import booted_at, own_start
 from nodeagent.adapters.host.vault import SealedVault
 from nodeagent.adapters.kube.client import KubeClient, Rate
 from nodeagent.adapters.kube.request_metrics import RequestCollector
@@ -26,6 +27,7 @@ from nodeagent.engine.lease import LeaseKeeper
 from nodeagent.engine.mirror import Mirrors
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.node_report import NodeReport, ReportRules, ReportTools
+from nodeagent.engine.node_startup import NodeStartup
 from nodeagent.engine.node_view import NodeView
 from nodeagent.engine.own_pods import OwnPods
 from nodeagent.engine.ports import Clock, ManifestSource, Runtime
@@ -143,6 +145,7 @@ class Cluster:
     def join(self, parts: Parts) -> None:
         """Make what tells the API of the node and its pods."""
         parts.metrics.add(RequestCollector(self.client.counts))
+        self.client.counts.times = parts.metrics.rest
         settings, kubelet = self._settings, self._settings.kubelet
         self._parts, name = parts, settings.node.name
         self.events = ApiEvents(
@@ -161,6 +164,7 @@ class Cluster:
             memory=parts.workers.memory,
             clock=parts.clock,
         )
+        self.report.on_told = parts.metrics.pods.told
         self.node = NodeReport(
             ReportTools(
                 api=self.client,
@@ -168,6 +172,9 @@ class Cluster:
                 runtime=parts.runtime,
                 recorder=parts.journal,
                 clock=parts.clock,
+                startup=NodeStartup(
+                    parts.metrics.node, parts.clock, booted_at=booted_at(), began_at=own_start()
+                ),
                 reading=parts.view.reading,
             ),
             ReportRules(

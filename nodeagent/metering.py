@@ -21,7 +21,6 @@ from nodeagent.adapters.host.machine import (
     own_written,
     read_machine,
 )
-from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.aio.clock import WallClock
 from nodeagent.aio.joined import Joined
 from nodeagent.aio.lag import watch_lag
@@ -59,6 +58,7 @@ from nodeagent.server.documents import build_labels
 from nodeagent.server.figures import Asked, Figures
 from nodeagent.settings import Settings, node_version
 from nodeagent.settings.gates import LOCKED_ON, OFF, ON, stage_of
+from nodeagent.storage import Storage
 
 PACKING = 1  # the fastest level of gzip: text of this kind shrinks to a twentieth with it
 
@@ -69,7 +69,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     cri: Cri
     metrics: AgentMetrics
     state: NodeState
-    volumes: VolumeRegistry
+    storage: Storage
     host: HostFacts
     driver: Driver
     keeper: NodeKeeper
@@ -137,7 +137,7 @@ class Metering:
             DiskParts(
                 runtime=given.cri.stats,
                 walker=self.walker,
-                volumes=given.volumes,
+                volumes=given.storage.registry,
                 clock=clock,
                 memories=given.workers.memories,
                 log_folder=lambda memory, name: f"{pod_log_directory(memory.pod, dirs)}/{name}",
@@ -259,7 +259,7 @@ def _listen(given: Given, settings: Settings, ask: Callable[[], DiskFigures]) ->
             mirrors=lambda: sum(map(is_mirror, own.items.values())) if own is not None else 0,
         )
     )
-    given.volumes.tell(metrics.storage.operated)
+    given.storage.tell(metrics.storage.operated, metrics.storage.called)
     given.observer.on_missed = metrics.missed_events.inc
     given.image_gc.on_removed = metrics.images.removed
     metrics.add(DiskCollector(ask, given.workers.memories))

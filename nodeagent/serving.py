@@ -31,6 +31,7 @@ from nodeagent.engine.reviews import Reviews
 from nodeagent.engine.state import NodeState
 from nodeagent.engine.workers import Workers
 from nodeagent.errors import SettingsError
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import Problem
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
 from nodeagent.model.launch import ExecResult
@@ -67,6 +68,7 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
     journal: EventJournal
     heart: Heart
     figures: Figures
+    metrics: AgentMetrics
     node: Callable[[], v1.Node]
     problems: Callable[[], tuple[Problem, ...]]
     foresee: Callable[[tuple[ManifestFile, ...]], Awaitable[Future]]
@@ -133,6 +135,7 @@ def pod_resources(inside: Inside) -> dict[str, Component]:
         list_pods=lambda: [pod_holds(pod, _nothing) for pod in active_pods(list_pods())],
         get_pod=get,
         allocatable=Held,
+        tell=inside.metrics.asked.listed,
     )
     return {"pod resources": server.run}
 
@@ -168,7 +171,8 @@ def _opening(settings: Settings, inside: Inside) -> Opening:
     )
     if listeners.https is None:
         return plain
-    reviews = Reviews(lambda: inside.api, node=settings.node.name)
+    told = inside.metrics.asked.reviewed
+    reviews = Reviews(lambda: inside.api, node=settings.node.name, tell=told)
     webhook = kubelet.authorization.mode is AuthorizationMode.WEBHOOK
     if settings.standalone and webhook:
         raise SettingsError(

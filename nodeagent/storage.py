@@ -17,6 +17,7 @@ from nodeagent.adapters.volumes.csi.base import CsiFacts
 from nodeagent.adapters.volumes.csi.drivers import Drivers, Listed
 from nodeagent.adapters.volumes.csi.local import LocalFacts
 from nodeagent.adapters.volumes.csi.volume import CsiVolume
+from nodeagent.adapters.volumes.csi.wire import Tell as Called
 from nodeagent.adapters.volumes.downward import DownwardVolume
 from nodeagent.adapters.volumes.empty_dir import EmptyDir
 from nodeagent.adapters.volumes.git_repo import GitRepoVolume
@@ -27,6 +28,7 @@ from nodeagent.adapters.volumes.nfs import NfsVolume
 from nodeagent.adapters.volumes.projected import Part, ProjectedVolume
 from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.adapters.volumes.secret import SecretVolume
+from nodeagent.adapters.volumes.timing import Tell as Operated
 from nodeagent.adapters.volumes.token_file import TokenFile
 from nodeagent.adapters.volumes.trust_file import TrustFile
 from nodeagent.adapters.volumes.written import Written
@@ -98,7 +100,7 @@ class Storage:
         cluster: Cluster = (
             joined.csi if joined is not None else LocalFacts(data.csi_driver, tell=tell)
         )
-        drivers = Drivers(cluster)
+        self._drivers = drivers = Drivers(cluster)
         self._joined = joined
         self._sockets = PluginSockets(
             f"{root}/plugins_registry", {"CSIPlugin": drivers}, threads=threads, watcher=watcher
@@ -124,6 +126,11 @@ class Storage:
             tell=tell,
             parts=joined.parts() if joined is not None else {},
         )
+
+    def tell(self, operated: Operated, called: Called) -> None:
+        """Who hears of work on volumes, and of calls of CSI drivers."""
+        self.registry.tell(operated)
+        self._drivers.tell = called
 
     async def load(self) -> None:
         """Take up what an earlier run left on disk."""

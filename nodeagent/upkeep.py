@@ -17,6 +17,7 @@ from nodeagent.adapters.host.log_files import HostLogFiles
 from nodeagent.adapters.host.ooms import KernelOoms
 from nodeagent.adapters.host.pull_files import HostPullFiles
 from nodeagent.adapters.probes.checks import ProbeChecks
+from nodeagent.adapters.probes.http import HttpHooks
 from nodeagent.adapters.probes.pressure import ProcPressure
 from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
@@ -28,6 +29,7 @@ from nodeagent.engine.dead import DeadLimit, DeadSweep
 from nodeagent.engine.evict import Evictor, EvictParts
 from nodeagent.engine.execute import Tools
 from nodeagent.engine.gauge import GaugeParts, ImagePaths, NodeGauge, PodDisks
+from nodeagent.engine.hooks import Hooks
 from nodeagent.engine.image_access import ImageAccess
 from nodeagent.engine.image_gc import GcPorts, ImageGc
 from nodeagent.engine.log_rotation import LogRotation
@@ -42,6 +44,7 @@ from nodeagent.engine.state import NodeState
 from nodeagent.engine.sweep import Sweep
 from nodeagent.engine.system_oom import SystemOoms
 from nodeagent.engine.workers import Workers
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.disk_figures import DiskFigures
 from nodeagent.model.ids import PodUid
 from nodeagent.model.node import PodDirs
@@ -58,11 +61,14 @@ def pull_bucket(settings: Settings) -> Bucket:
 class _Keys:
     """The node's own credentials: its docker configuration and its plugins."""
 
-    def __init__(self, settings: Settings, threads: Threads) -> None:
+    def __init__(
+        self, settings: Settings, threads: Threads, tell: Callable[[str, float, bool], None]
+    ) -> None:
         root, given = str(settings.paths.root), settings.credential_providers
         self.configured = DockerConfig(root, threads).configured
         providers = load_providers(given.config, given.bin_dir) if given else ()
-        self.provided = Plugins(providers, given.bin_dir if given else Path("/")).provided
+        folder = given.bin_dir if given else Path("/")
+        self.provided = Plugins(providers, folder, tell=tell).provided
 
 
 def image_access(
@@ -70,16 +76,16 @@ def image_access(
     data: Callable[[], DataSource],
     threads: Threads,
     clock: Clock,
-    checked: Callable[[str], None],
+    metrics: AgentMetrics,
 ) -> ImageAccess:
     """Who may pull and use which image. SettingsError where a plugin is not as configured."""
     kubelet = settings.kubelet
     return ImageAccess(
         data=data,
-        keys=_Keys(settings, threads),
+        keys=_Keys(settings, threads, metrics.asked.plugin_ran),
         files=HostPullFiles(str(settings.paths.root), threads),
         clock=clock,
-        checked=checked,
+        checked=metrics.images.checked,
         rules=AccessRules(
             policy=kubelet.image_pull_credentials_verification_policy,
             allowed=kubelet.preloaded_images_verification_allowlist,
@@ -133,6 +139,13 @@ def image_deeds(gc: ImageGc) -> ImageDeeds:
     )
 
 
+def hooks(cri: Cri, recorder: Recorder, metrics: AgentMetrics) -> Hooks:
+    """Lifecycle hooks, and who counts what becomes of them."""
+    made = Hooks(runtime=cri.containers, http=HttpHooks(), recorder=recorder)
+    metrics.node.count_hooks(lambda: made.http_fallbacks, lambda: made.sleeps_cut)
+    return made
+
+
 def probing(
     settings: Settings, *, cri: Cri, recorder: Recorder, clock: Clock, listener: Listener
 ) -> Probing:
@@ -183,7 +196,7 @@ class Evicts(msgspec.Struct, frozen=True, kw_only=True):
     image_gc: ImageGc
     images: ImagePaths
     disks: Callable[[], DiskFigures]
-    evicted: Callable[[str, float | None], None]
+    metrics: AgentMetrics
 
 
 class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +224,7 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             alive=self._alive,
             ready=self.ready,
         )
+        sweep.on_swept = self.evicts.metrics.node.swept
         limit = DeadLimit(
             state=self.state,
             per_container=dead.per_container,
@@ -256,7 +270,7 @@ class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
             ),
             rules=lambda: eviction_rules(given.settings()),
         )
-        evictor.on_evicted = given.evicted
+        evictor.on_evicted = given.metrics.node.evicted
         return evictor
 
     def _is_known(self, uid: PodUid) -> bool:

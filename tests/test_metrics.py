@@ -35,7 +35,8 @@ def test_what_the_agent_is_and_how_it_is_set_is_told() -> None:
     metrics = AgentMetrics()
     metrics.about.built(build_labels("v1.36.2+nodeagent.0.1.0"), cgroups=2)
     metrics.about.features((Feature(name="MemoryQoS", stage="ALPHA", enabled=True),))
-    metrics.count_written(own_written)
+    metrics.count_written(lambda: 77)
+    assert "nodeagent_written_bytes_total 77\n" in page_of(metrics.own(), openmetrics=False)
     assert total(metrics, "kubernetes_build_info", major="1", minor="36") == 1
     assert total(metrics, "kubernetes_build_info", git_version="v1.36.2+nodeagent.0.1.0") == 1
     assert value(metrics, "kubelet_cgroup_version") == 2

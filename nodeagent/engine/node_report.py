@@ -17,6 +17,7 @@ from nodeagent.core.node_object import NodeReading, is_ready, may_be_ready
 from nodeagent.core.node_patch import NodeWish, new_node, reconciled, status_change, turns
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.node import NodeKeeper
+from nodeagent.engine.node_startup import NodeStartup
 from nodeagent.engine.ports import Clock, Recorder, Runtime
 from nodeagent.errors import AgentError, ApiConflict, ApiError, ApiNotFound
 from nodeagent.model.api import NODES, Purpose
@@ -47,6 +48,7 @@ class ReportTools(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Runtime
     recorder: Recorder
     clock: Clock
+    startup: NodeStartup
     reading: Callable[[], NodeReading]
 
 
@@ -188,6 +190,7 @@ class NodeReport:
         if not self._rules.registers:
             return
         now = self._tools.clock.now()
+        self._tools.startup.tries()
         fresh = new_node(self._rules.wish, self._tools.reading(), now=now)
         try:
             made = await self._tools.api.create(NODES, fresh, purpose=Purpose.NODE)
@@ -197,6 +200,7 @@ class NodeReport:
             self._bell.ring()
             return
         log.info("node registered", node=self._name)
+        self._tools.startup.registered()
         self._tell_turns(None, made)
         self._plan_whole(changed=True)
         self._take(made)
@@ -214,6 +218,7 @@ class NodeReport:
         self._tell_turns(node, after)
         if is_ready(after.status) and not is_ready(node.status):
             log.info("node is ready", node=self._name)
+            self._tools.startup.ready()
         self._take(after)
 
     def _plan_whole(self, *, changed: bool) -> None:

@@ -45,7 +45,8 @@ class ReportCounts(msgspec.Struct):
 class StatusReport:
     """The only one who writes the status of this node's pods, and the one who deletes them last.
 
-    `memory` gives what the worker of a pod remembers, None once it is forgotten.
+    `memory` gives what the worker of a pod remembers, None once it is forgotten. `on_told` hears
+    how many seconds a change of a status took to reach the server.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class StatusReport:
         self._hold, self._held_until = 0.0, 0.0
         self._bell = Bell()
         self.counts = ReportCounts()
+        self._since: dict[PodUid, float] = {}  # when the first change came that is not told yet
+        self.on_told: Callable[[float], None] = lambda seconds: None
         publisher.listen(self._hear_pod)
         own.listen(self._hear_api)
 
@@ -85,7 +88,7 @@ class StatusReport:
         """A worker shows its pod otherwise, or no longer."""
         shown = self._publisher.pod(uid)
         if shown is None:
-            for known in (self._keys, self._due, self._settled):
+            for known in (self._keys, self._due, self._settled, self._since):
                 known.pop(uid, None)
             return
         self._keys[uid] = _key(shown)
@@ -104,6 +107,7 @@ class StatusReport:
             return
         urgent = is_urgent(known, shown.status) or self._is_over(uid, known)
         at = self._clock.now() + (0.0 if urgent else SETTLE)
+        self._since.setdefault(uid, self._clock.now())
         before = self._due.get(uid)
         if before is None or (at, not urgent) < before:
             self._due[uid] = (at, not urgent)
@@ -175,15 +179,23 @@ class StatusReport:
         if shown is None or shown.status is None or known is None:
             return
         key, status = _key(shown), shown.status
+        since = self._since.pop(uid, None)
         namespace, _, name = key.partition("/")
         patch = {} if self._is_settled(uid, status, known) else status_change(known, status)
         if patch:
             self.counts.patches += 1
-            known = await self._api.patch(
-                PODS, name, patch, namespace, purpose=Purpose.STATUS, subresource="status"
-            )
+            try:
+                known = await self._api.patch(
+                    PODS, name, patch, namespace, purpose=Purpose.STATUS, subresource="status"
+                )
+            except ApiError:
+                if since is not None and uid in self._keys:
+                    self._since[uid] = since
+                raise
             self._own.put(key, known)
             self._settled[uid] = (status, known.status)
+            if since is not None:
+                self.on_told(max(self._clock.now() - since, 0.0))
         if may_go(known) and self._is_over(uid, known):
             self.counts.deletes += 1
             await self._api.delete(PODS, name, namespace, purpose=Purpose.STATUS, uid=uid, grace=0)

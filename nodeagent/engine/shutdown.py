@@ -54,7 +54,10 @@ class Pods(Protocol):
 
 
 class Shutdown:
-    """Ends the pods when the machine goes down. Without groups it only hands on the agent's end."""
+    """Ends the pods when the machine goes down. Without groups it only hands on the agent's end.
+
+    `on_turn` hears True when that begins, False when the pods have ended or had their time.
+    """
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Shutdown:
         self._more_time = more_time  # asks the service manager for so many seconds
         self._told_to_end = asyncio.Event()
         self._going: asyncio.Task[None] | None = None
+        self.on_turn: Callable[[bool], None] = lambda going: None
 
     def terminate(self) -> None:
         """The agent was told to end (SIGTERM). Told twice, it ends at once."""
@@ -114,6 +118,7 @@ class Shutdown:
         if self._going is not None and not self._going.done():
             return
         self._pods.refuses_all = True
+        self.on_turn(True)
         self._trouble("shutdown", "node is shutting down")
         self._tell("Shutdown manager detected shutdown event")
         self._going = group.create_task(self._go_down(), name="shutdown")
@@ -133,6 +138,7 @@ class Shutdown:
         took = round(asyncio.get_running_loop().time() - began, 1)
         left = [m.pod.key for m in self._pods.memories() if not is_over(m)]
         log.info("pods ended for the shutdown", seconds=took, left=left)
+        self.on_turn(False)
         await self._power.release()
 
     async def _end(self, wave: Wave) -> None:

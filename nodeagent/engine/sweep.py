@@ -21,6 +21,7 @@ class Sweep:
     no pod is without an owner. `is_known` says whether a pod is wanted, being ended, or in the
     runtime; `alive` gives the ids of all containers the runtime has. Volumes are unmounted and
     emptied by their own kinds, and a folder below which something is still mounted stays.
+    `on_swept` hears after each sweep how many pods were dealt with, and how many of them stay.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Sweep:
         self._ready = ready
         self._told: dict[PodUid, str] = {}
         self._trouble = ""
+        self.on_swept: Callable[[int, int], None] = lambda removed, failed: None
 
     async def run(self) -> None:
         """Sweep, for ever."""
@@ -64,15 +66,18 @@ class Sweep:
         cgroups = await self._cgroups().list_pods()
         orphans = self._orphans(folders | set(logs.values()) | cgroups.keys())
         self._told = {uid: text for uid, text in self._told.items() if uid in orphans}
+        done = []
         for uid in orphans:
             if not self._is_known(uid):  # it may be wanted since the look
-                await self._remove(uid, [path for path, owner in logs.items() if owner == uid])
+                own = [path for path, owner in logs.items() if owner == uid]
+                done.append(await self._remove(uid, own))
+        self.on_swept(len(done), done.count(False))
         await self._leftovers.remove_dead_links(self._alive())
 
     def _orphans(self, found: Iterable[PodUid]) -> list[PodUid]:
         return sorted(uid for uid in found if not self._is_known(uid))
 
-    async def _remove(self, uid: PodUid, logs: list[str]) -> None:
+    async def _remove(self, uid: PodUid, logs: list[str]) -> bool:
         """Processes first, for they may hold mounts; the pod's folder last, if all went well."""
         try:
             await self._cgroups().remove_pod(uid)
@@ -84,5 +89,6 @@ class Sweep:
             if self._told.get(uid) != str(error):
                 log.warning("orphaned pod cannot be removed", pod=uid, error=str(error))
             self._told[uid] = str(error)
-        else:
-            log.info("orphaned pod removed", pod=uid)
+            return False
+        log.info("orphaned pod removed", pod=uid)
+        return True

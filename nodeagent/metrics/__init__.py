@@ -11,13 +11,15 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from nodeagent.metrics.about import AboutMetrics
+from nodeagent.metrics.asked import AskedMetrics
 from nodeagent.metrics.certificates import CertificateMetrics
 from nodeagent.metrics.health import HealthMetrics
 from nodeagent.metrics.http import HttpMetrics
 from nodeagent.metrics.images import ImageMetrics
-from nodeagent.metrics.instruments import SECONDS, BareCounter
+from nodeagent.metrics.instruments import SECONDS, Maker
 from nodeagent.metrics.node import NodeMetrics
 from nodeagent.metrics.pods import PodMetrics
+from nodeagent.metrics.rest_client import RestMetrics
 from nodeagent.metrics.runtime import RuntimeMetrics
 from nodeagent.metrics.storage import StorageMetrics
 
@@ -56,13 +58,10 @@ class AgentMetrics:
         self.images = ImageMetrics(self.registry)
         self.storage = StorageMetrics(self.registry)
         self.node = NodeMetrics(self.registry)
+        self.asked = AskedMetrics(self.registry)
         self.about = AboutMetrics(self.registry)
-        self._written = BareCounter(
-            "nodeagent_written_bytes_total",
-            "Bytes that the agent had written to disks, as the kernel counts them.",
-            registry=self.registry,
-        )
         self.http = HttpMetrics(self.registry)
+        self.rest = RestMetrics(self.registry)
         self.certificates = CertificateMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         for registry in (self._probes, self._slis):
@@ -78,7 +77,11 @@ class AgentMetrics:
 
     def count_written(self, written: Callable[[], int]) -> None:
         """Ask this for the bytes written when they are to be shown."""
-        self._written.set_function(written)
+        Maker(self.registry).read(
+            "nodeagent_written_bytes_total",
+            "Bytes that the agent had written to disks, as the kernel counts them.",
+            written,
+        )
 
     def own(self) -> Iterable[Metric]:
         """The agent's own families as they are now."""

@@ -6,6 +6,7 @@ from nodeagent.metrics.instruments import POD_SECONDS, Maker
 from nodeagent.metrics.resizes import ResizeMetrics
 
 _PER_POD = (1.0, 2.0, 4.0, 8.0, 16.0)
+_STATUS_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 _OUT_OF = "OutOf"
 # Refusals that have a series of their own: any resource may be short, and any word be a reason.
 _REFUSALS = frozenset(
@@ -57,6 +58,11 @@ class PodMetrics:
         self._first = make.gauge(
             "kubelet_first_network_pod_start_sli_duration_seconds",
             "kubelet_pod_start_sli_duration_seconds of the first pod with a network of its own.",
+        )
+        self._told = make.histogram(
+            "kubelet_pod_status_sync_duration_seconds",
+            "Seconds from a change of a pod's status until the API server had it.",
+            buckets=_STATUS_SECONDS,
         )
         self._pods = make.counter(
             "kubelet_started_pods_total", "Pods that were to get a sandbox, and did or did not."
@@ -191,6 +197,10 @@ class PodMetrics:
         self._start_sli.observe(seconds - without)
         if first_with_network:
             self._first.set(seconds - without)
+
+    def told(self, seconds: float) -> None:
+        """A change of a pod's status reached the API server."""
+        self._told.observe(seconds)
 
     def restarted(self, *, static: bool) -> None:
         """See `PodMeter`."""

@@ -9,10 +9,12 @@ from lightkube.models.meta_v1 import ObjectMeta
 
 from nodeagent.engine.hooks import Hooks
 from nodeagent.errors import CriNotFound, HookFailed
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.ids import ContainerId, PodUid
 from nodeagent.model.launch import ExecResult
 from nodeagent.model.probes import HookReply, HttpCheck
+from tests.fakes.figures import value
 from tests.fakes.probes import Notes
 
 pytestmark = pytest.mark.looptime
@@ -213,3 +215,13 @@ async def test_a_cancelled_hook_tells_nothing() -> None:
         await asyncio.sleep(1)
         task.cancel()
     assert world.notes.events == []
+
+
+async def test_what_becomes_of_hooks_is_shown() -> None:
+    world, metrics = World(), AgentMetrics()
+    hooks = world.hooks
+    metrics.node.count_hooks(lambda: hooks.http_fallbacks, lambda: hooks.sleeps_cut)
+    await world.pre_stop(sleep=v1.SleepAction(seconds=60), limit=3)
+    hooks.http_fallbacks += 2
+    assert value(metrics, "kubelet_sleep_action_terminated_early_total") == 1
+    assert value(metrics, "kubelet_lifecycle_handler_http_fallbacks_total") == 2

@@ -13,6 +13,8 @@ from nodeagent.core.node_patch import ATTACHED, NodeWish
 from nodeagent.engine.lease import NAMESPACE, LeaseKeeper
 from nodeagent.engine.node import NodeKeeper
 from nodeagent.engine.node_report import NodeReport, ReportRules, ReportTools
+from nodeagent.engine.node_startup import NodeStartup
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.api import NODES, Purpose
 from nodeagent.model.node import Pressure
 from nodeagent.model.observed import RuntimeHealth
@@ -20,6 +22,7 @@ from tests.apiserver.kinds import kind_at
 from tests.apiserver.problems import Document
 from tests.apiserver.store import Store
 from tests.fakes.api import FakeApi
+from tests.fakes.figures import value
 from tests.fakes.host import FakeRecorder
 from tests.fakes.node import EPOCH, FACTS, until
 from tests.fakes.probes import LoopClock
@@ -37,7 +40,7 @@ class Member:
         self.api = FakeApi(Store(now=clock.now))
         self.recorder, self.runtime = FakeRecorder(), FakeRuntime(clock.now)
         self.keeper = NodeKeeper(runtime=self.runtime, facts=FACTS, on_change=lambda: None)
-        self.keeper.health = WELL
+        self.keeper.health, self.metrics = WELL, AgentMetrics()
         wish = NodeWish(
             name="n1", labels={"kubernetes.io/os": "linux"}, annotations={ATTACHED: "true"}
         )
@@ -48,6 +51,9 @@ class Member:
                 runtime=self.runtime,
                 recorder=self.recorder,
                 clock=clock,
+                startup=NodeStartup(
+                    self.metrics.node, clock, booted_at=EPOCH - 60, began_at=EPOCH - 20
+                ),
                 reading=self.reading,
             ),
             ReportRules(wish=wish, registers=registers),
@@ -275,3 +281,26 @@ def _renewed(member: Member) -> float:
 
     text = _lease(member)["spec"]["renewTime"]
     return datetime.datetime.fromisoformat(text).timestamp()
+
+
+async def test_how_long_a_new_node_took_to_be_ready_is_told_once() -> None:
+    member = Member()
+    member.keeper.health = RuntimeHealth(runtime_ready=False, network_ready=False)
+    member.api.down = True
+    async with reporting(member):
+        await asyncio.sleep(5)
+        member.api.down = False
+        await until(lambda: member.node() is not None)
+        await asyncio.sleep(30)
+        member.keeper.health = WELL
+        await until(lambda: member.condition("Ready") == "True")
+        metrics, name = member.metrics, "kubelet_node_startup"
+        assert value(metrics, f"{name}_pre_kubelet_duration_seconds") == 40
+        assert 25 <= value(metrics, f"{name}_pre_registration_duration_seconds") < 40
+        assert 0 <= value(metrics, f"{name}_registration_duration_seconds") < 10
+        ready = value(metrics, f"{name}_post_registration_duration_seconds")
+        assert 30 <= ready < 45
+        total = value(metrics, f"{name}_duration_seconds")
+        assert total == pytest.approx(
+            EPOCH + asyncio.get_running_loop().time() - (EPOCH - 60), abs=1
+        )

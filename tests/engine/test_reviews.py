@@ -4,9 +4,11 @@ import pytest
 
 from nodeagent.engine.reviews import LIMIT, Reviews
 from nodeagent.errors import ApiUnavailable
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.access import User
 from tests.apiserver.special import User as Known
 from tests.fakes.api import FakeApi
+from tests.fakes.figures import value
 
 
 async def test_a_token_tells_its_user() -> None:
@@ -57,3 +59,18 @@ async def test_an_answer_is_not_waited_for_for_ever() -> None:
     api.delay = LIMIT * 2
     with pytest.raises(ApiUnavailable, match="no answer within 10 seconds"):
         await Reviews(lambda: api, node="node1").token("secret")
+
+
+async def test_reviews_are_counted_by_how_they_were_answered() -> None:
+    api, metrics = FakeApi(), AgentMetrics()
+    reviews = Reviews(lambda: api, node="node1", tell=metrics.asked.reviewed)
+    await reviews.token("x")
+    await reviews.access(User(name="kate"), "get", "metrics")
+    api.down = True
+    with pytest.raises(ApiUnavailable):
+        await reviews.token("x")
+    for kind, failed in (("authn", 1), ("authz", 0)):
+        name = f"apiserver_delegated_{kind}_request"
+        assert value(metrics, f"{name}_total", code="201") == 1
+        assert value(metrics, f"{name}_duration_seconds_count", code="201") == 1
+        assert value(metrics, f"{name}_total", code="<error>") == failed

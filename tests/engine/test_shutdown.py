@@ -11,7 +11,9 @@ from nodeagent.build import taken_up
 from nodeagent.core.shutdown import Group, groups_of
 from nodeagent.engine.shutdown import Shutdown
 from nodeagent.errors import HostError
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod
+from tests.fakes.figures import value
 from tests.fakes.node import Machine, Node, running, until
 from tests.fakes.pods import a_container, a_pod
 
@@ -202,3 +204,17 @@ async def test_after_the_reboot_the_pods_run_again() -> None:
     async with running(machine=machine) as node:
         await until(lambda: node.is_running("a", "a"))
         assert node.status("a").phase == "Running"
+
+
+async def test_the_begin_and_the_end_of_a_shutdown_are_told() -> None:
+    machine, metrics = Machine(), AgentMetrics()
+    machine.runtime.ignores_term.add("a")
+    began, ended = (f"kubelet_graceful_shutdown_{what}_time_seconds" for what in ("start", "end"))
+    async with going(*pods(a=False), machine=machine) as here:
+        here.shutdown.on_turn = lambda going: metrics.node.shutdown(going=going)
+        here.power.told.put_nowait(True)
+        await asyncio.sleep(1)
+        assert value(metrics, began) > 0
+        assert value(metrics, ended) == 0
+        await asyncio.sleep(20)
+        assert value(metrics, ended) >= value(metrics, began)

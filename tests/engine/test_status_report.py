@@ -9,6 +9,7 @@ from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import EndRequest, EndWhy
 from nodeagent.model.observed import Phase
 from tests.fakes.api import FakeApi
+from tests.fakes.figures import value
 from tests.fakes.member import Member, joined, pod_kind
 from tests.fakes.node import Machine, until
 
@@ -348,3 +349,23 @@ def _write(member: Member, status: object) -> None:
     member.api.store.patch(
         pod_kind(), "web", {"status": status}, "default", how=how, subresource="status"
     )
+
+
+async def test_how_long_a_change_takes_to_reach_the_server_is_counted() -> None:
+    async with joined() as member:
+        metrics = member.node.metrics
+        member.report.on_told = metrics.pods.told
+        member.create()
+        await until(lambda: member.phase() == "Running")
+        await asyncio.sleep(5)
+        name = "kubelet_pod_status_sync_duration_seconds"
+        told = value(metrics, f"{name}_count")
+        assert told == len(member.patches()) > 0
+        before = value(metrics, f"{name}_sum")
+        member.api.down = True
+        member.node.crash(uid=member.node.workers.memories()[0].pod.uid)
+        await asyncio.sleep(60)
+        assert value(metrics, f"{name}_count") == told
+        member.api.down = False
+        await until(lambda: value(metrics, f"{name}_count") > told)
+        assert value(metrics, f"{name}_sum") - before >= 60

@@ -7,7 +7,9 @@ import pytest
 
 from nodeagent.engine.sweep import Sweep
 from nodeagent.errors import HostError
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.ids import PodUid
+from tests.fakes.figures import value
 
 pytestmark = pytest.mark.looptime
 
@@ -109,3 +111,16 @@ async def test_nothing_goes_before_the_gate_opens() -> None:
     await asyncio.sleep(60)
     assert "late" not in disk.folders
     task.cancel()
+
+
+async def test_each_sweep_tells_how_many_it_dealt_with_and_how_many_stay() -> None:
+    disk, metrics = Disk(), AgentMetrics()
+    disk.mounted = {"orphan"}
+    sweep = sweep_of(disk)
+    sweep.on_swept = metrics.node.swept
+    await sweep.sweep()
+    assert value(metrics, "kubelet_orphan_pod_cleaned_volumes") == 2
+    assert value(metrics, "kubelet_orphan_pod_cleaned_volumes_errors") == 1
+    disk.mounted = set()
+    await sweep.sweep()
+    assert value(metrics, "kubelet_orphan_pod_cleaned_volumes_errors") == 0

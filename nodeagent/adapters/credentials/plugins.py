@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from nodeagent.settings.scalars import parse_duration
 
 LIMIT = 60.0  # seconds that a plugin may take
 MOST_KEPT = 1000  # answers
+Tell = Callable[[str, float, bool], None]
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("nodeagent.credentials")
 
@@ -41,12 +42,21 @@ class PluginFailed(Exception):
 
 
 class Plugins:
-    """All plugins of the node. The same question is asked once at a time."""
+    """All plugins of the node. The same question is asked once at a time.
+
+    `tell` hears of each run: the plugin, its seconds, and whether it failed.
+    """
 
     def __init__(
-        self, providers: Iterable[Provider], bin_dir: Path, *, limit: float = LIMIT
+        self,
+        providers: Iterable[Provider],
+        bin_dir: Path,
+        *,
+        limit: float = LIMIT,
+        tell: Tell = lambda plugin, seconds, failed: None,
     ) -> None:
         self._providers, self._bin_dir, self._limit = tuple(providers), bin_dir, limit
+        self._tell = tell
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
@@ -90,7 +100,13 @@ class Plugins:
             "kind": "CredentialProviderRequest",
             "image": image,
         }
-        answer = _parse(await self._run(provider, msgspec.json.encode(question)), provider)
+        began, failed = time.monotonic(), True
+        try:
+            out = await self._run(provider, msgspec.json.encode(question))
+            failed = False
+        finally:
+            self._tell(provider.name, time.monotonic() - began, failed)
+        answer = _parse(out, provider)
         wallet = read_entries(answer.auth or {})
         if wallet.problems:
             raise PluginFailed("; ".join(wallet.problems))

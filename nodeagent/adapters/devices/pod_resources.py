@@ -35,7 +35,8 @@ class PodResourcesServer:
     """Serves v1 (List, Get, GetAllocatableResources) and v1alpha1 (List) at the path.
 
     `list_pods` tells of pods that have not ended, `get_pod` of one by namespace and name,
-    `allocatable` of everything there is on the node.
+    `allocatable` of everything there is on the node. `tell` hears of each request that was let
+    in: the API's version, "list", "get" or "get_allocatable", and whether it failed.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class PodResourcesServer:
         list_pods: Callable[[], Iterable[PodHolds]],
         get_pod: Callable[[str, str], PodHolds | None],
         allocatable: Callable[[], Held],
+        tell: Callable[[str, str, bool], None] = lambda version, method, failed: None,
     ) -> None:
         self._path = path
         self._list_pods, self._get_pod, self._allocatable = list_pods, get_pod, allocatable
-        self._bucket = Bucket(rate=RATE, burst=BURST)
+        self._bucket, self._tell = Bucket(rate=RATE, burst=BURST), tell
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -90,11 +92,13 @@ class PodResourcesServer:
 
     async def _list(self, _: Message, context: Any) -> Message:
         await self._admit(context)
+        self._tell("v1", "list", False)
         return pb.ListPodResourcesResponse(pod_resources=[_pod(p) for p in self._list_pods()])
 
     async def _list_alpha(self, _: Message, context: Any) -> Message:
         """The same, without what that version does not have."""
         await self._admit(context)
+        self._tell("v1alpha1", "list", False)
         answer = pb.ListPodResourcesResponse(pod_resources=[_pod(p) for p in self._list_pods()])
         for pod in answer.pod_resources:
             for container in pod.containers:
@@ -107,6 +111,7 @@ class PodResourcesServer:
     async def _get(self, asked: pb.GetPodResourcesRequest, context: Any) -> Message:
         await self._admit(context)
         pod = self._get_pod(asked.pod_namespace, asked.pod_name)
+        self._tell("v1", "get", pod is None)
         if pod is None:
             text = f"pod {asked.pod_name} in namespace {asked.pod_namespace} not found"
             await context.abort(grpc.StatusCode.UNKNOWN, text)
@@ -115,6 +120,7 @@ class PodResourcesServer:
 
     async def _all(self, _: Message, context: Any) -> Message:
         await self._admit(context)
+        self._tell("v1", "get_allocatable", False)
         held = self._allocatable()
         return pb.AllocatableResourcesResponse(
             devices=[_devices(one) for one in held.devices],

@@ -21,6 +21,11 @@ _FIELDS = (
 _UNUSED = ("loop", "ram", "zram", "fd", "sr")
 
 
+def booted_at() -> float:
+    """When the machine was started, as Unix time; 0.0 where the kernel does not tell."""
+    return _started(Path("/proc/stat"))
+
+
 def own_written(path: str = "/proc/self/io") -> int:
     """Bytes that this process had written to disks; 0 where the kernel does not tell."""
     for line in _text(Path(path)).splitlines():

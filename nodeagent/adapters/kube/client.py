@@ -1,6 +1,7 @@
 """The real `Api`: objects of the API server over a few long-lived connections."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -195,10 +196,17 @@ class KubeClient:
         content_type: str = _JSON,
     ) -> bytes:
         """One request and the body of its answer, of a status below 300. ApiError as in `Api`."""
-        limits = self._limits
-        limit = limits.heartbeat if purpose in _UNPACED else limits.answer
         request = self._request(method, path, query, purpose, body, content_type)
-        await self._turn(purpose)
+        began, counts = time.monotonic(), self.counts
+        try:
+            await self._turn(request)
+            return await self._answer(request, path)
+        finally:
+            counts.times.took(method, counts.host, time.monotonic() - began, len(body))
+
+    async def _answer(self, request: Request, path: str) -> bytes:
+        method, purpose, limits = request.method, request.purpose, self._limits
+        limit = limits.heartbeat if purpose in _UNPACED else limits.answer
         try:
             async with asyncio.timeout(limit):
                 reply = await self._ask(request)
@@ -213,12 +221,13 @@ class KubeClient:
         except Broken as error:
             self.counts.answered(purpose, method, 0)
             raise ApiUnavailable(op=method.lower(), target=path, detail=str(error)) from error
+        self.counts.times.answered(method, self.counts.host, len(answer))
         return self._accepted(request, reply, answer)
 
     async def stream(self, path: str, *, purpose: Purpose, query: Mapping[str, str]) -> Reply:
         """A request whose answer does not end soon, once its head is there with a status of 200."""
         request = self._request("GET", path, query, purpose, b"", _JSON)
-        await self._turn(purpose)
+        await self._turn(request)
         try:
             async with asyncio.timeout(self._limits.answer):
                 reply = await self._ask(request)
@@ -255,9 +264,11 @@ class KubeClient:
             body=body,
         )
 
-    async def _turn(self, purpose: Purpose) -> None:
-        if purpose not in _UNPACED:
-            self.counts.waited += await self._pace.turn()
+    async def _turn(self, request: Request) -> None:
+        if request.purpose not in _UNPACED:
+            waited = await self._pace.turn()
+            self.counts.waited += waited
+            self.counts.times.held(request.method, self.counts.host, waited)
 
     async def _ask(self, request: Request) -> Reply:
         """Send it; once more where the connection ended and the server cannot have acted on it."""
@@ -266,6 +277,7 @@ class KubeClient:
         except Broken as error:
             if not error.unseen and request.method != "GET":
                 raise
+        self.counts.times.retried(request.method, self.counts.host)
         return await self._connections.ask(request)
 
     def _accepted(self, request: Request, reply: Reply, answer: bytes) -> bytes:

@@ -10,6 +10,8 @@ import pytest
 from nodeagent.adapters.credentials.config import Provider, Variable, load_providers
 from nodeagent.adapters.credentials.plugins import Plugins
 from nodeagent.errors import SettingsError
+from nodeagent.metrics import AgentMetrics
+from tests.fakes.figures import value
 
 V1 = "credentialprovider.kubelet.k8s.io/v1"
 IMAGE = "eu.r.io/team/app:1"
@@ -161,3 +163,16 @@ def test_what_is_wrong_with_a_configuration_is_said(
     plugin(tmp_path, "true")
     with pytest.raises(SettingsError, match=words):
         load_providers(write_config(tmp_path, **changes), tmp_path)
+
+
+async def test_runs_are_counted_with_those_that_failed(tmp_path: Path) -> None:
+    metrics = AgentMetrics()
+    tell = metrics.asked.plugin_ran
+    good = Plugins([saying(tmp_path, answer())], tmp_path, tell=tell)
+    await good.provided(IMAGE)
+    await good.provided(IMAGE)
+    bad = plugin(tmp_path, "exit 3")
+    await Plugins([bad], tmp_path, tell=tell).provided(IMAGE)
+    labels = {"plugin_name": bad.name}
+    assert value(metrics, "kubelet_credential_provider_plugin_duration_count", **labels) == 2
+    assert value(metrics, "kubelet_credential_provider_plugin_errors_total", **labels) == 1

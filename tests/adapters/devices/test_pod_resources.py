@@ -12,7 +12,9 @@ from google.protobuf.message import Message
 
 from nodeagent.adapters.devices.pb import podresources_pb2 as pb
 from nodeagent.adapters.devices.pod_resources import BURST, TOO_MANY, PodResourcesServer
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.pod_resources import ContainerHolds, Held, HeldDevices, HeldMemory, PodHolds
+from tests.fakes.figures import value
 
 GPU = HeldDevices(resource="example.com/gpu", ids=("gpu-0", "gpu-1"), numa=(1,))
 HUGE = HeldMemory(kind="hugepages-2Mi", size_bytes=4 << 20, numa=(0,))
@@ -52,12 +54,14 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(path: Path) -> AsyncIterator[Client]:
+async def serving(path: Path, metrics: AgentMetrics | None = None) -> AsyncIterator[Client]:
+    metrics = metrics or AgentMetrics()
     server = PodResourcesServer(
         path,
         list_pods=lambda: [WEB],
         get_pod=lambda namespace, name: WEB if (namespace, name) == ("default", "web") else None,
         allocatable=lambda: Held(devices=(GPU,), cpus=(0, 1, 2, 3), memory=(HUGE,)),
+        tell=metrics.asked.listed,
     )
     task = asyncio.ensure_future(server.run())
     await asyncio.wait_for(server.ready.wait(), 5)
@@ -154,3 +158,21 @@ async def test_a_path_too_long_for_a_socket_stops_nothing(tmp_path: Path) -> Non
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(server.run(), 0.05)
     assert not server.ready.is_set()
+
+
+async def test_requests_are_counted_by_version_and_method(tmp_path: Path) -> None:
+    metrics = AgentMetrics()
+    async with serving(tmp_path / "s", metrics) as client:
+        await client.pods()
+        await client.pods(version="v1alpha1")
+        unknown = pb.GetPodResourcesRequest(pod_name="no", pod_namespace="default")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await client.ask("Get", unknown, pb.GetPodResourcesResponse)
+        everything = pb.AllocatableResourcesRequest()
+        await client.ask("GetAllocatableResources", everything, pb.AllocatableResourcesResponse)
+    name, v1 = "kubelet_pod_resources_endpoint", {"server_api_version": "v1"}
+    assert value(metrics, f"{name}_requests_total", **v1) == 3
+    assert value(metrics, f"{name}_requests_total", server_api_version="v1alpha1") == 1
+    for method, failed in (("list", 0), ("get", 1), ("get_allocatable", 0)):
+        assert value(metrics, f"{name}_requests_{method}", **v1) == 1
+        assert value(metrics, f"{name}_errors_{method}", **v1) == failed

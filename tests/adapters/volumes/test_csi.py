@@ -10,6 +10,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import place_of
 from nodeagent.errors import DriverFailed, MountFailed, NotSupported, SourceMissing, VolumeError
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.csi import TokenAudience
 from nodeagent.model.data import Secret
 from nodeagent.model.ids import PodUid
@@ -26,6 +27,7 @@ from tests.adapters.volumes.csi_world import (
 )
 from tests.adapters.volumes.world import UID, World, needs_root
 from tests.fakes.csi_driver import NAME, Disk, Options
+from tests.fakes.figures import value
 
 pytestmark = needs_root
 OTHER = PodUid("0f1e-33")
@@ -353,3 +355,20 @@ async def test_how_full_a_volume_is_the_driver_says(world: World, disk: Disk) ->
         assert space is not None
         assert (space.capacity, space.available, space.used) == (100, 70, 30)
         assert (space.inodes, space.inodes_free) == (10, 7)
+
+
+async def test_calls_of_drivers_are_counted_by_how_they_ended(world: World, disk: Disk) -> None:
+    metrics = AgentMetrics()
+    world.drivers.tell = metrics.storage.called
+    world.volumes.tell(metrics.storage.operated)
+    put(world)
+    async with running(world, disk):
+        await up(world, pod_of())
+    labels = {"driver_name": NAME, "migrated": "false", "grpc_status_code": "OK"}
+    for method in ("NodeGetInfo", "NodeStageVolume", "NodePublishVolume"):
+        labels["method_name"] = f"/csi.v1.Node/{method}"
+        assert value(metrics, "csi_operations_seconds_count", **labels) == 1
+    mounts = {"operation_name": "volume_mount", "status": "success", "migrated": "false"}
+    plugin = f"kubernetes.io/csi:{NAME}"
+    name = "storage_operation_duration_seconds_count"
+    assert value(metrics, name, volume_plugin=plugin, **mounts) == 1

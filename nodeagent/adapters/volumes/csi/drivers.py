@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from nodeagent.adapters.volumes.csi.wire import Driver
+from nodeagent.adapters.volumes.csi.wire import Driver, Tell, nobody
 from nodeagent.errors import DriverFailed
 from nodeagent.model.csi import AskDriver, CsiNodeInfo
 
@@ -38,6 +38,7 @@ class Drivers:
         self._listed = listed
         self._drivers: dict[str, Driver] = {}
         self._versions: dict[str, tuple[int, ...]] = {}
+        self.tell: Tell = nobody  # of drivers that come from now on
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ class Drivers:
             raise self._refused(
                 plugin, f"is here already at {socket}, in the same or a later version"
             )
-        driver = Driver(plugin.name, plugin.endpoint)
+        driver = Driver(plugin.name, plugin.endpoint, tell=self.tell)
         try:
             info = await driver.info()
             await self._listed.add(plugin.name, info, driver.info)

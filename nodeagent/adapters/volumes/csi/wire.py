@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import grpc.aio
 import msgspec
@@ -17,6 +17,9 @@ from nodeagent.model.usage import FileSystem
 Answer = TypeVar("Answer", bound=Message)
 
 LIMIT: Final = 120.0  # seconds for each call, as a kubelet has it
+_NO_ANSWER: Final = "unknown-non-grpc"
+Tell: TypeAlias = Callable[[str, str, str, float], None]
+"""Hears of each call: driver, method, gRPC's word for how it ended, seconds."""
 _NODE: Final = "/csi.v1.Node/"
 _OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.enable_http_proxy", 0),
@@ -49,6 +52,10 @@ _FINE_MODES: Final = {
 }
 
 
+def nobody(driver: str, method: str, code: str, seconds: float) -> None:
+    """Hears nothing."""
+
+
 class Skills(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver can do beside publishing."""
 
@@ -76,8 +83,8 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
 class Driver:
     """One driver at its socket. Every call may be repeated. DriverFailed has the driver's words."""
 
-    def __init__(self, name: str, socket: str) -> None:
-        self.name, self.socket = name, socket
+    def __init__(self, name: str, socket: str, *, tell: Tell = nobody) -> None:
+        self.name, self.socket, self._tell = name, socket, tell
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=_OPTIONS)
         self._skills: Skills | None = None
 
@@ -200,8 +207,17 @@ class Driver:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
-        with self._translated(method):
-            return await call(request, timeout=limit)
+        began, code = time.monotonic(), _NO_ANSWER
+        try:
+            with self._translated(method):
+                found = await call(request, timeout=limit)
+            code = "OK"
+        except DriverFailed as error:
+            code = _spelled(error.code) if error.code else _NO_ANSWER
+            raise
+        finally:
+            self._tell(self.name, _NODE + method, code, time.monotonic() - began)
+        return found
 
     @contextmanager
     def _translated(self, method: str) -> Iterator[None]:
