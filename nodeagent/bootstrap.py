@@ -140,7 +140,7 @@ class Credentials:
             on_change=changed,
             manner=Manner(renews=self._rotates, at_once=self._adopted, gives_up=self._rotates),
         )
-        metrics.certificates.add_client(lambda: self._left(keeper.held), lambda: keeper.failures)
+        metrics.certificates.add_client(keeper.left, lambda: keeper.failures)
         return keeper
 
     def _way(self, held: Held | None, client: KubeClient) -> Api:
@@ -170,14 +170,8 @@ class Credentials:
             clock=self._clock,
             on_change=lambda age: observe(age) if age is not None else None,
         )
-        observe = metrics.certificates.add_serving(
-            lambda: self._left(keeper.held), lambda: keeper.failures
-        )
+        observe = metrics.certificates.add_serving(keeper.left, lambda: keeper.failures)
         return keeper
-
-    def _left(self, found: Held | None) -> float:
-        """Seconds until it ends; without any, no end is near."""
-        return float("inf") if found is None else float(int(found.not_after - self._clock.now()))
 
 
 def _usable(path: Path, now: float) -> Access | None:

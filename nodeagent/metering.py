@@ -48,6 +48,7 @@ from nodeagent.engine.probing import Probing
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.pulls import Pulls
 from nodeagent.engine.state import NodeState
+from nodeagent.engine.volume_counts import VolumeCounts
 from nodeagent.engine.workers import Workers
 from nodeagent.metrics import AgentMetrics
 from nodeagent.metrics.about import Feature
@@ -259,9 +260,13 @@ def _listen(given: Given, settings: Settings, ask: Callable[[], DiskFigures]) ->
             mirrors=lambda: sum(map(is_mirror, own.items.values())) if own is not None else 0,
         )
     )
-    given.storage.tell(metrics.storage.operated, metrics.storage.called)
     given.observer.on_missed = metrics.missed_events.inc
     given.image_gc.on_removed = metrics.images.removed
+    storage = given.storage
+    storage.tell(metrics.storage.operated, metrics.storage.called)
+    metrics.add(
+        VolumeCounts(given.workers.memories, kind=storage.registry.kind, sockets=storage.sockets)
+    )
     metrics.add(DiskCollector(ask, given.workers.memories))
     metrics.count_written(own_written)
     metrics.about.built(build_labels(node_version()), cgroups=given.driver.version)

@@ -132,6 +132,10 @@ class Storage:
         self.registry.tell(operated)
         self._drivers.tell = called
 
+    def sockets(self) -> Mapping[str, bool]:
+        """Sockets of plugins, with whether they are registered."""
+        return self._sockets.found()
+
     async def load(self) -> None:
         """Take up what an earlier run left on disk."""
         await self.csi.load()

@@ -109,6 +109,11 @@ class CertificateKeeper:
         self.held: Held | None = None
         self.failures = 0
 
+    def left(self) -> float:
+        """Whole seconds until the certificate ends; without any, no end is near."""
+        now = self._clock.now()
+        return float("inf") if self.held is None else float(int(self.held.not_after - now))
+
     async def run(self) -> None:
         """Renew whenever it is due. Failures are told and tried again."""
         while True:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 
-from nodeagent.metrics.instruments import BareCounter
+from nodeagent.metrics.instruments import Maker
 
 _AGES = (60, 3600, 14400, 86400, 604800, 2592000, 7776000, 15552000, 31104000, 124416000)
 
@@ -20,6 +20,7 @@ class CertificateMetrics:
         self._add(
             "kubelet_certificate_manager_client_ttl_seconds",
             "kubelet_certificate_manager_client_expiration_renew_errors",
+            "client certificate",
             left,
             failures,
         )
@@ -31,6 +32,7 @@ class CertificateMetrics:
         self._add(
             "kubelet_certificate_manager_server_ttl_seconds",
             "kubelet_server_expiration_renew_errors",
+            "serving certificate",
             left,
             failures,
         )
@@ -43,9 +45,15 @@ class CertificateMetrics:
         return ages.observe
 
     def _add(
-        self, ttl: str, errors: str, left: Callable[[], float], failures: Callable[[], int]
+        self,
+        ttl: str,
+        errors: str,
+        what: str,
+        left: Callable[[], float],
+        failures: Callable[[], int],
     ) -> None:
-        gauge = Gauge(ttl, "Seconds until the certificate ends.", registry=self._registry)
-        gauge.set_function(left)
-        counter = BareCounter(errors, "Certificate renewals that failed.", registry=self._registry)
-        counter.set_function(failures)
+        make = Maker(self._registry)
+        text = f"Seconds until the {what} ends, below 0 once it has; +Inf without one."
+        make.gauge(ttl, text).set_function(left)
+        text = f"Renewals of the {what} that failed."
+        make.bare_counter(errors, text).set_function(failures)

@@ -15,10 +15,12 @@ from nodeagent.core.certificates import Held, Wish, client_wish, serving_wish
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.certificates import PATIENCE, CertificateKeeper, Manner
 from nodeagent.errors import CertificateRefused
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.api import SIGNING_REQUESTS
 from tests.apiserver.authority import Authority
 from tests.apiserver.signing import Signer, is_for_a_node
 from tests.fakes.api import FakeApi
+from tests.fakes.figures import value
 
 pytestmark = pytest.mark.looptime
 DAY = 86400.0
@@ -221,3 +223,36 @@ async def test_a_signer_whose_clock_is_behind_is_not_asked_without_end(tmp_path:
 
 def test_a_refusal_has_its_own_reason() -> None:
     assert CertificateRefused(op="a", target="b", detail="c").reason == "CertificateRefused"
+
+
+async def test_the_time_left_and_renewals_that_failed_are_told(tmp_path: Path) -> None:
+    metrics = AgentMetrics()
+    left = "kubelet_certificate_manager_client_ttl_seconds"
+    errors = "kubelet_certificate_manager_client_expiration_renew_errors"
+    async with keeping(tmp_path) as rig:
+        metrics.certificates.add_client(rig.keeper.left, lambda: rig.keeper.failures)
+        assert value(metrics, left) == float("inf")
+        await asyncio.sleep(DAY)
+        assert 8.9 * DAY < value(metrics, left) <= 9 * DAY
+        assert value(metrics, errors) == 0
+        rig.api.fail(503, times=100_000, verb="create")
+        await asyncio.sleep(11 * DAY)
+        assert value(metrics, left) < 0
+        assert value(metrics, errors) == rig.requests - 1 > 0
+
+
+async def test_the_age_of_a_serving_certificate_that_is_replaced_is_told(tmp_path: Path) -> None:
+    metrics = AgentMetrics()
+    async with keeping(tmp_path, pair=SERVING) as rig:
+        keeper = rig.keeper
+        observe = metrics.certificates.add_serving(keeper.left, lambda: keeper.failures)
+        await asyncio.sleep(9.5 * DAY)
+        assert rig.ages[0] is None
+        for age in rig.ages:
+            if age is not None:
+                observe(age)
+        assert value(metrics, "kubelet_certificate_manager_server_ttl_seconds") > DAY
+        assert value(metrics, "kubelet_server_expiration_renew_errors") == 0
+        ages = "kubelet_certificate_manager_server_rotation_seconds"
+        assert value(metrics, f"{ages}_count") == 1
+        assert 6.9 * DAY < value(metrics, f"{ages}_sum") < 9.2 * DAY

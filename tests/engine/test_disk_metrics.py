@@ -33,16 +33,15 @@ def test_a_claim_is_told_once_however_many_pods_have_it() -> None:
     metrics = metrics_of(pods)
     labels = {"namespace": "default", "persistentvolumeclaim": "a"}
     expected = {
-        "capacity_bytes": 1000,
-        "available_bytes": 300,
-        "used_bytes": 700,
-        "inodes": 50,
-        "inodes_free": 20,
-        "inodes_used": 30,
+        "kubelet_volume_stats_capacity_bytes": 1000,
+        "kubelet_volume_stats_available_bytes": 300,
+        "kubelet_volume_stats_used_bytes": 700,
+        "kubelet_volume_stats_inodes": 50,
+        "kubelet_volume_stats_inodes_free": 20,
+        "kubelet_volume_stats_inodes_used": 30,
     }
     for name, number in expected.items():
-        assert value(metrics, f"kubelet_volume_stats_{name}", **labels) == number
-        assert total(metrics, f"kubelet_volume_stats_{name}") == number
+        assert value(metrics, name, **labels) == total(metrics, name) == number
 
 
 def test_volumes_without_a_claim_have_no_series() -> None:

@@ -10,12 +10,14 @@ import pytest
 from nodeagent.core.resource_metrics import resource_page
 from nodeagent.core.summary import summary_of
 from nodeagent.engine.disk_watch import SOON
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.ids import ContainerId
 from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.scrapes import Tier
 from nodeagent.model.usage import Layer
 from nodeagent.model.volume_stats import VolumeStats
 from tests.fakes.cgroup_trees import AT, PARENTS, make_tree
+from tests.fakes.figures import value
 from tests.fakes.meter import SPACE, MeterWorld
 from tests.fakes.pods import a_container, a_pod
 
@@ -253,3 +255,32 @@ async def test_a_negative_period_turns_walks_off(tmp_path: Path) -> None:
     await settled(world)
     world.close()
     assert world.stats.asked == 1 and world.walker.measured == []
+
+
+async def test_what_a_round_and_the_walk_over_a_volume_take_is_counted(world: MeterWorld) -> None:
+    metrics = AgentMetrics()
+    uid = world.tree.pods[0].uid
+    world.memories = [memory(world)]
+    world.volumes.known[uid] = (
+        VolumeStats(name="data", folder="/pods/data", space=SPACE),
+        VolumeStats(name="more", folder="/pods/more", space=SPACE),
+        VolumeStats(name="disk", claim="default/claim", space=SPACE),
+    )
+    world.disks.on_walked = lambda seconds: metrics.storage.measured("du", seconds)
+    rounds: list[float] = []
+    done = asyncio.Event()
+
+    def went(seconds: float) -> None:
+        metrics.storage.went_round(seconds)
+        rounds.append(seconds)
+        done.set()
+
+    world.disks.on_round = went
+    world.disks.ask()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(world.disks.run())
+        await done.wait()
+        task.cancel()
+    assert value(metrics, "nodeagent_disk_round_duration_seconds_count") == len(rounds) == 1
+    name = "kubelet_volume_metric_collection_duration_seconds_count"
+    assert value(metrics, name, metric_source="du") == 2

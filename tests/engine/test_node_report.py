@@ -294,13 +294,13 @@ async def test_how_long_a_new_node_took_to_be_ready_is_told_once() -> None:
         await asyncio.sleep(30)
         member.keeper.health = WELL
         await until(lambda: member.condition("Ready") == "True")
-        metrics, name = member.metrics, "kubelet_node_startup"
-        assert value(metrics, f"{name}_pre_kubelet_duration_seconds") == 40
-        assert 25 <= value(metrics, f"{name}_pre_registration_duration_seconds") < 40
-        assert 0 <= value(metrics, f"{name}_registration_duration_seconds") < 10
-        ready = value(metrics, f"{name}_post_registration_duration_seconds")
+        metrics = member.metrics
+        assert value(metrics, "kubelet_node_startup_pre_kubelet_duration_seconds") == 40
+        assert 25 <= value(metrics, "kubelet_node_startup_pre_registration_duration_seconds") < 40
+        assert 0 <= value(metrics, "kubelet_node_startup_registration_duration_seconds") < 10
+        ready = value(metrics, "kubelet_node_startup_post_registration_duration_seconds")
         assert 30 <= ready < 45
-        total = value(metrics, f"{name}_duration_seconds")
+        total = value(metrics, "kubelet_node_startup_duration_seconds")
         assert total == pytest.approx(
             EPOCH + asyncio.get_running_loop().time() - (EPOCH - 60), abs=1
         )

@@ -11,10 +11,11 @@ from nodeagent.engine.pod_counts import PodCounts
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.eviction import PodUse, Signal, Space
 from nodeagent.model.launch import VolumePlace
+from nodeagent.model.node import NodeRules
 from tests.engine.test_evict import GI, Evicting
 from tests.engine.test_image_gc import Store, made
 from tests.fakes.figures import total, value
-from tests.fakes.node import EPOCH, Machine, Node, running, until
+from tests.fakes.node import EPOCH, FACTS, Machine, Node, running, until
 from tests.fakes.pods import UID, a_container, a_pod, an_api_pod
 
 pytestmark = pytest.mark.looptime
@@ -352,3 +353,44 @@ async def test_pods_at_work_are_counted_by_how_far_they_are() -> None:
         await asyncio.sleep(1)
         orphan = {"lifecycle": "terminating", "config": "orphan", "static": "true"}
         assert value(metrics, name, **orphan) == 1
+
+
+async def test_looks_at_the_right_to_an_image_are_counted_by_their_outcome() -> None:
+    machine = Machine()
+    machine.runtime.registry.add("app:3")
+    mine = a_pod(a_container(image="app:3"))
+    again = a_pod(a_container(image="app:3"), uid="u2", name="two")
+    async with running(mine, machine=machine) as node:
+        await until(node.is_running)
+        metrics, access = node.metrics, node.access
+        metrics.images.count_records(lambda: access.pulls_begun, lambda: access.pulls_recorded)
+        assert value(metrics, "kubelet_imagemanager_ondisk_pulledrecords") == 1
+        assert value(metrics, "kubelet_imagemanager_ondisk_pullintents") == 0
+        node.want(again)
+        await until(lambda: node.is_running(uid="u2"))
+        checks = "kubelet_imagemanager_image_mustpull_checks_total"
+        assert value(metrics, checks, result="credentialRecordFound") == total(metrics, checks) == 1
+
+
+async def test_a_change_under_way_and_one_that_never_can_be_are_counted() -> None:
+    limits = v1.ResourceRequirements(requests={"memory": "64Mi"}, limits={"memory": "128Mi"})
+    more = v1.ResourceRequirements(requests={"memory": "65Mi"}, limits={"memory": "128Mi"})
+    machine = Machine()
+    machine.runtime.fail["update_resources"] = lambda _: True
+    async with running(an_api_pod(a_container(resources=limits)), machine=machine) as node:
+        await until(node.is_running)
+        counted(node)
+        node.want(an_api_pod(a_container(resources=more), generation=2))
+        done = "kubelet_pod_resize_duration_milliseconds_count"
+        await until(lambda: value(node.metrics, done, success="false") >= 1)
+        assert value(node.metrics, "kubelet_pod_in_progress_resizes") == 1
+        machine.runtime.fail.clear()
+        await until(lambda: value(node.metrics, "kubelet_pod_in_progress_resizes") == 0)
+    facts = msgspec.structs.replace(FACTS, cgroup_v2=True, swap=True, swap_bytes=1 << 30)
+    rules = NodeRules(limited_swap=True)
+    async with running(an_api_pod(a_container(resources=limits)), rules=rules) as node:
+        node.keeper.facts = facts
+        await until(node.is_running)
+        node.want(an_api_pod(a_container(resources=more), generation=2))
+        name = "kubelet_pod_infeasible_resizes_total"
+        await until(lambda: value(node.metrics, name, reason_detail="swap_limitation") == 1)

@@ -209,7 +209,8 @@ async def test_after_the_reboot_the_pods_run_again() -> None:
 async def test_the_begin_and_the_end_of_a_shutdown_are_told() -> None:
     machine, metrics = Machine(), AgentMetrics()
     machine.runtime.ignores_term.add("a")
-    began, ended = (f"kubelet_graceful_shutdown_{what}_time_seconds" for what in ("start", "end"))
+    began = "kubelet_graceful_shutdown_start_time_seconds"
+    ended = "kubelet_graceful_shutdown_end_time_seconds"
     async with going(*pods(a=False), machine=machine) as here:
         here.shutdown.on_turn = lambda going: metrics.node.shutdown(going=going)
         here.power.told.put_nowait(True)

@@ -74,6 +74,10 @@ class PluginSockets:
         self._watched: dict[str, int] = {}
         self._bell = Bell()
 
+    def found(self) -> dict[str, bool]:
+        """The sockets that are there, with whether their plugin is registered."""
+        return {path: seat.plugin is not None for path, seat in self._seats.items()}
+
     async def run(self) -> None:
         """Follow the folder, for ever; it is made if it is not there."""
         async with asyncio.TaskGroup() as group:

@@ -77,6 +77,11 @@ class VolumeRegistry:
             if isinstance(plugin, ClaimVolume):
                 plugin.tell = tell
 
+    def kind(self, volume: v1.Volume) -> str:
+        """The name of the volume's plugin, of CSI with the driver; "N/A" where there is none."""
+        plugin = self._plugin(volume)
+        return "N/A" if plugin is None else with_driver(plugin.name, volume.csi)
+
     def unsupported(self, pod: DesiredPod) -> str:
         """Why the pod's volumes cannot work here, by the first such volume; "" if they can."""
         for volume in used_volumes(pod.spec):

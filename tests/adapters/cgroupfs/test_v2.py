@@ -15,8 +15,10 @@ from nodeagent.adapters.cgroupfs.kubepods import Kubepods
 from nodeagent.adapters.cgroupfs.v2 import V2Tree
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import HostError
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import PodCgroup, Resources
+from tests.fakes.figures import value
 
 UID = PodUid("0f1e-22")
 MIB = 1 << 20
@@ -54,9 +56,9 @@ class FixtureKernel(Files):
 
     def _give(self, folder: Path) -> None:
         for controller in (folder / "cgroup.controllers").read_text().split():
-            for name, value in FRESH[controller].items():
+            for name, content in FRESH[controller].items():
                 if not (folder / name).exists():
-                    (folder / name).write_text(value)
+                    (folder / name).write_text(content)
 
     def remove(self, path: str) -> None:
         folder = Path(path)
@@ -230,13 +232,15 @@ async def test_a_pod_is_listed_and_removed_with_what_runs_in_it(node: Node) -> N
 
 
 async def test_work_on_cgroups_is_told_as_what_it_was(node: Node) -> None:
-    threads, told = Threads(1), list[str]()
-    cgroups = Kubepods(node.tree, threads, tell=lambda operation, _: told.append(operation))
+    threads, metrics = Threads(1), AgentMetrics()
+    cgroups = Kubepods(node.tree, threads, tell=metrics.node.cgroup)
     pod = PodCgroup(path=POD, resources=Resources(cpu_shares=2))
-    await cgroups.ensure_pod(pod)
-    await cgroups.ensure_pod(pod)
+    for _ in range(3):
+        await cgroups.ensure_pod(pod)
     await cgroups.remove_pod(UID)
-    assert told == ["create", "update", "destroy"]
+    for operation, times in (("create", 1), ("update", 2), ("destroy", 1)):
+        name = "kubelet_cgroup_manager_duration_seconds_count"
+        assert value(metrics, name, operation_type=operation) == times
     threads.close()
 
 

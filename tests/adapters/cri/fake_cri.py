@@ -12,6 +12,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
+from nodeagent.adapters.cri.calls import Tell, nobody
 from nodeagent.adapters.cri.connect import Cri, open_cri
 from nodeagent.adapters.cri.pb import containerd_service_pb2 as events_pb
 from nodeagent.adapters.cri.pb import containerd_types_pb2 as types_pb
@@ -114,10 +115,15 @@ async def serving(fake: FakeCri, socket: Path) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def connected(fake: FakeCri, folder: Path, *, timeout: float = 10.0) -> AsyncIterator[Cri]:
+async def connected(
+    fake: FakeCri, folder: Path, *, timeout: float = 10.0, tell: Tell = nobody
+) -> AsyncIterator[Cri]:
     """The adapter, connected to the fake."""
     socket = folder / "cri.sock"
-    async with serving(fake, socket), open_cri(f"unix://{socket}", timeout=timeout) as cri:
+    async with (
+        serving(fake, socket),
+        open_cri(f"unix://{socket}", timeout=timeout, tell=tell) as cri,
+    ):
         yield cri
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from nodeagent.adapters.cri.pb import cri_pb2 as pb
 from nodeagent.errors import CriError, CriUnavailable
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.ids import ContainerId, ImageRef, PodUid, SandboxId
 from nodeagent.model.launch import ExecResult, Resources
 from nodeagent.model.observed import Phase
 from tests.adapters.cri.fake_cri import FakeCri, Refusal, connected
 from tests.adapters.cri.test_requests import bare_container, bare_sandbox
+from tests.fakes.figures import value
 
 UID = "io.kubernetes.pod.uid"
 EMPTY: dict[str, Any] = {
@@ -258,3 +260,18 @@ async def test_the_driver_is_asked_of_the_runtime(tmp_path: Path) -> None:
     )
     async with connected(fake, tmp_path) as cri:
         assert (await cri.runtime.info()).cgroup_driver == "cgroupfs"
+
+
+async def test_calls_are_counted_by_a_kubelets_names(tmp_path: Path) -> None:
+    fake, metrics = a_runtime(), AgentMetrics()
+    async with connected(fake, tmp_path, tell=metrics.runtime.told) as cri:
+        await cri.sight.look(PodUid("u1"))
+    calls = "kubelet_runtime_operations_total"
+    assert value(metrics, calls, operation_type="list_podsandbox") == 1
+    assert value(metrics, calls, operation_type="podsandbox_status") == 1
+    assert value(metrics, calls, operation_type="container_status") == 2
+    errors = "kubelet_runtime_operations_errors_total"
+    assert value(metrics, errors, operation_type="container_status") == 1
+    assert value(metrics, errors, operation_type="list_podsandbox") == 0
+    seconds = "kubelet_runtime_operations_duration_seconds_count"
+    assert value(metrics, seconds, operation_type="container_status") == 2

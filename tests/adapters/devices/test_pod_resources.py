@@ -170,9 +170,13 @@ async def test_requests_are_counted_by_version_and_method(tmp_path: Path) -> Non
             await client.ask("Get", unknown, pb.GetPodResourcesResponse)
         everything = pb.AllocatableResourcesRequest()
         await client.ask("GetAllocatableResources", everything, pb.AllocatableResourcesResponse)
-    name, v1 = "kubelet_pod_resources_endpoint", {"server_api_version": "v1"}
-    assert value(metrics, f"{name}_requests_total", **v1) == 3
-    assert value(metrics, f"{name}_requests_total", server_api_version="v1alpha1") == 1
-    for method, failed in (("list", 0), ("get", 1), ("get_allocatable", 0)):
-        assert value(metrics, f"{name}_requests_{method}", **v1) == 1
-        assert value(metrics, f"{name}_errors_{method}", **v1) == failed
+    v1 = {"server_api_version": "v1"}
+    total = "kubelet_pod_resources_endpoint_requests_total"
+    assert value(metrics, total, **v1) == 3
+    assert value(metrics, total, server_api_version="v1alpha1") == 1
+    assert value(metrics, "kubelet_pod_resources_endpoint_requests_list", **v1) == 1
+    assert value(metrics, "kubelet_pod_resources_endpoint_errors_list", **v1) == 0
+    assert value(metrics, "kubelet_pod_resources_endpoint_requests_get", **v1) == 1
+    assert value(metrics, "kubelet_pod_resources_endpoint_errors_get", **v1) == 1
+    assert value(metrics, "kubelet_pod_resources_endpoint_requests_get_allocatable", **v1) == 1
+    assert value(metrics, "kubelet_pod_resources_endpoint_errors_get_allocatable", **v1) == 0

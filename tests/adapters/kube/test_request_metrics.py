@@ -24,6 +24,7 @@ def test_requests_are_told_by_status_and_by_purpose() -> None:
     counts.answered(Purpose.NODE, "PATCH", 200)
     counts.answered(Purpose.NODE, "PATCH", 0)
     counts.sent[Purpose.NODE] += 70
+    counts.connections = 2
     registry = CollectorRegistry()
     registry.register(RequestCollector(counts))
 
@@ -36,6 +37,7 @@ def test_requests_are_told_by_status_and_by_purpose() -> None:
     ours = "nodeagent_api_requests_total"
     assert value(ours, purpose="node", method="PATCH", code="200") == 1
     assert value("nodeagent_api_bytes_total", purpose="node", direction="sent") == 70
+    assert value("nodeagent_api_connections_total") == 2
 
 
 async def read(client: KubeClient) -> v1.Node | None:

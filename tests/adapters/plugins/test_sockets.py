@@ -12,8 +12,11 @@ from nodeagent.adapters.volumes.csi.drivers import Drivers, highest
 from nodeagent.adapters.volumes.csi.local import LocalFacts
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
+from nodeagent.engine.volume_counts import VolumeCounts
 from nodeagent.errors import HostError
+from nodeagent.metrics import AgentMetrics
 from tests.fakes.csi_driver import NAME, Disk, Options, serving
+from tests.fakes.figures import value
 from tests.fakes.host import FakeData
 
 
@@ -48,7 +51,7 @@ def disk(tmp_path: Path) -> Disk:
 @contextlib.asynccontextmanager
 async def following(
     folder: Path, taken: Taken | Drivers, threads: Threads, *, rescan: float = 60.0
-) -> AsyncIterator[None]:
+) -> AsyncIterator[PluginSockets]:
     watcher = Inotify() if rescan > 1 else None
     sockets = PluginSockets(
         str(folder), {"CSIPlugin": taken}, threads=threads, watcher=watcher, rescan=rescan
@@ -56,7 +59,7 @@ async def following(
     async with asyncio.TaskGroup() as group:
         task = group.create_task(sockets.run())
         try:
-            yield
+            yield sockets
         finally:
             task.cancel()
             if watcher is not None:
@@ -170,3 +173,19 @@ def test_the_highest_version_one_counts(
     versions: tuple[str, ...], expected: tuple[int, ...] | None
 ) -> None:
     assert highest(versions) == expected
+
+
+async def test_sockets_are_counted_as_they_are_and_as_they_should_be(
+    tmp_path: Path, disk: Disk, threads: Threads
+) -> None:
+    taken, registry, metrics = Taken(), tmp_path / "r", AgentMetrics()
+    registry.mkdir()
+    async with serving(disk, registry), following(registry, taken, threads) as sockets:
+        await until(lambda: len(told(disk)) == 1)
+        (path,) = sockets.found()
+        found = {"dead": False, **sockets.found()}
+        metrics.add(VolumeCounts(tuple, kind=lambda volume: "", sockets=lambda: found))
+    name, actual = "plugin_manager_total_plugins", "actual_state_of_world"
+    assert value(metrics, name, socket_path=path, state=actual) == 1
+    assert value(metrics, name, socket_path="dead", state=actual) == 0
+    assert value(metrics, name, socket_path="dead", state="desired_state_of_world") == 1

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from lightkube.models import core_v1 as v1
 
+from nodeagent.engine.volume_counts import VolumeCounts
 from nodeagent.errors import MountFailed
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.data import Claim, PersistentVolume
+from nodeagent.model.memory import PodMemory
 from tests.adapters.volumes.world import UID, World, a_pod, empty, needs_root
 from tests.fakes.figures import value
 
@@ -48,3 +50,21 @@ async def test_a_volume_of_a_claim_is_counted_as_what_it_is(world: World, tmp_pa
     await world.volumes.set_up(pod)
     assert told(metrics, "kubernetes.io/local-volume", "volume_mount") == 1
     assert told(metrics, "kubernetes.io/persistent-volume-claim", "volume_mount") == 0
+
+
+async def test_volumes_of_pods_are_counted_as_wanted_and_as_mounted(world: World) -> None:
+    metrics = AgentMetrics()
+    csi = v1.Volume(name="c", csi=v1.CSIVolumeSource(driver="d.example"))
+    pods = (a_pod(empty("a"), empty("b")), a_pod(empty("a"), csi))
+    memories = (
+        PodMemory(pod=pods[0], seen_at=1.0, prepared=True),
+        PodMemory(pod=pods[1], seen_at=1.0),
+    )
+    metrics.add(VolumeCounts(lambda: memories, kind=world.volumes.kind, sockets=dict))
+    name = "volume_manager_total_volumes"
+    plugin = "kubernetes.io/empty-dir"
+    assert value(metrics, name, plugin_name=plugin, state="desired_state_of_world") == 3
+    assert value(metrics, name, plugin_name=plugin, state="actual_state_of_world") == 2
+    plugin = "kubernetes.io/csi:d.example"
+    assert value(metrics, name, plugin_name=plugin, state="desired_state_of_world") == 1
+    assert value(metrics, name, plugin_name=plugin, state="actual_state_of_world") == 0
