@@ -9,7 +9,7 @@ import structlog
 from nodeagent.aio.bell import Bell
 from nodeagent.core.broken_start import free_attempts, without_broken_off
 from nodeagent.core.ending import deadline_of, ending_due
-from nodeagent.core.ends import event_of_exit, is_over, take_ends, without_plans
+from nodeagent.core.ends import is_over, without_plans
 from nodeagent.core.plan import outline, plan_pod, with_wake
 from nodeagent.core.remember import (
     as_unwanted,
@@ -27,6 +27,7 @@ from nodeagent.core.status import derive_status
 from nodeagent.core.subject import subject_of
 from nodeagent.engine.admitting import Admitting
 from nodeagent.engine.data import PodData
+from nodeagent.engine.end_notes import noted
 from nodeagent.engine.execute import Executor
 from nodeagent.engine.pod_tally import PodTally
 from nodeagent.engine.record import PodRecord
@@ -241,7 +242,8 @@ class PodWorker:
         )
         self.memory = with_restarts(with_counts(self.memory, seen), self._restarts)
         self._restarts = {}
-        self._note_ends(seen)
+        self._tally.look(self.memory, seen)
+        self.memory = noted(self.memory, seen, tools.recorder)
         self._take_data()
         self._refresh_status(seen, now)
         ending = ending_due(self.memory, now=now, request=self._asked_end)
@@ -255,18 +257,6 @@ class PodWorker:
         self.memory, changed = self._data.take(self.memory)
         if changed:
             self._setback.clear()
-
-    def _note_ends(self, seen: ObservedPod) -> None:
-        """Why each container ended, told once for those that ended by themselves."""
-        before = self.memory.ends
-        self._tally.look(self.memory, seen)
-        notes = dict(take_ends(self.memory, seen))
-        if notes != before:
-            self.memory = msgspec.structs.replace(self.memory, ends=notes)
-        for container in seen.containers:
-            if container.id in notes and container.id not in before:
-                told = event_of_exit(container, notes[container.id])
-                self._event(*told, container=container.name)
 
     def _unwanted(self) -> DesiredPod:
         heard = self._heard
