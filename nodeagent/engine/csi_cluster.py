@@ -165,6 +165,9 @@ class CsiCluster:
         except ApiError as error:
             detail = f"its VolumeAttachment {name} cannot be read: {error}"
             raise MountFailed(op="attach", target=name, detail=detail) from error
+        if found is not None and found.metadata and found.metadata.deletionTimestamp:
+            detail = "volume attachment is being deleted"
+            raise MountFailed(op="attach", target=name, detail=detail)
         return found.status if found is not None else None
 
     async def _until_reported(self, unique_name: str) -> None:

@@ -126,6 +126,18 @@ def test_own_variables_win_over_services_and_later_sources_over_earlier() -> Non
     assert (got["A"], got["B"], got["P_B"]) == ("1", "2", "2")
 
 
+def test_keys_that_no_shell_can_name_are_variables_all_the_same() -> None:
+    """Kubernetes 1.34 gave up leaving them out with an event (KEP-4369)."""
+    got = env_of(
+        lookup=Lookup(config_maps={"cm": {"1st-word.txt": "a"}}, secrets={"sec": {"..x": b"b"}}),
+        sources=[
+            v1.EnvFromSource(prefix="9 ", configMapRef=v1.ConfigMapEnvSource(name="cm")),
+            v1.EnvFromSource(secretRef=v1.SecretEnvSource(name="sec")),
+        ],
+    )
+    assert got == {"9 1st-word.txt": "a", "..x": "b"}
+
+
 LOOKUP = Lookup(
     config_maps={"cm": {"key": "$(not expanded)"}},
     secrets={"sec": {"key": b"hush", "raw": b"\xff"}},

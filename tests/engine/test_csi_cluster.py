@@ -208,6 +208,20 @@ async def test_a_volume_is_used_once_it_is_attached_and_said_to_be_in_use() -> N
     assert await member.csi.attached("d", "h", VOLUME) == {"path": "/dev/x"}
 
 
+async def test_a_volume_that_is_being_detached_is_not_used() -> None:
+    member = Member()
+    member.put("Node", "n1", status={"volumesInUse": [VOLUME]})
+    await member.look()
+    spec = {"attacher": "d", "nodeName": "n1", "source": {"persistentVolumeName": "pv"}}
+    name, held = attachment_name("h", "d", "n1"), {"finalizers": ["x/y"]}
+    member.put("VolumeAttachment", name, metadata=held, spec=spec, status={"attached": True})
+    kind = kind_at("volumeattachments", "storage.k8s.io", "v1")
+    assert kind is not None
+    member.api.store.delete(kind, name)
+    with pytest.raises(MountFailed, match="volume attachment is being deleted"):
+        await member.csi.attached("d", "h", VOLUME)
+
+
 async def test_what_keeps_a_volume_from_being_attached_is_told() -> None:
     member = Member()
     member.put("Node", "n1", status={"volumesInUse": [VOLUME]})
