@@ -4,7 +4,8 @@ import importlib.util
 import sys
 from types import ModuleType
 
-_UNUSED = ("rich", "rich.console", "rich.traceback", "pygments")  # structlog takes them if there
+# structlog takes them if there, and tornado the last one
+_UNUSED = ("rich", "rich.console", "rich.traceback", "pygments", "curses")
 
 
 def leave_out() -> None:
