@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent import __version__
 from nodeagent.adapters.host.machine import booted_at, own_start
+from nodeagent.adapters.host.pod_keys import PodKeys
 from nodeagent.adapters.host.vault import SealedVault
 from nodeagent.adapters.kube.client import KubeClient, Rate
 from nodeagent.adapters.kube.request_metrics import RequestCollector
@@ -30,6 +31,7 @@ from nodeagent.engine.node_report import NodeReport, ReportRules, ReportTools
 from nodeagent.engine.node_startup import NodeStartup
 from nodeagent.engine.node_view import NodeView
 from nodeagent.engine.own_pods import OwnPods
+from nodeagent.engine.pod_certificates import PodCertificates
 from nodeagent.engine.ports import Clock, ManifestSource, Runtime
 from nodeagent.engine.publish import Publisher
 from nodeagent.engine.report import StatusReport
@@ -37,9 +39,11 @@ from nodeagent.engine.state import NodeState
 from nodeagent.engine.workers import Workers
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod, Source
+from nodeagent.model.events import EventType, Subject
 from nodeagent.model.ids import PodUid
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.observed import SeenImage
+from nodeagent.model.pod_certificates import CertificateWish
 from nodeagent.settings import Settings
 from nodeagent.storage import Membership
 
@@ -90,6 +94,7 @@ class Cluster:
             agent=f"nodeagent/{__version__}",
         )
         self.own = OwnPods(self.client, node=settings.node.name)
+        self._certificates: PodCertificates | None = None
 
     def data(
         self, local: Local, *, on_change: Callable[[Iterable[PodUid]], None], keeper: NodeKeeper
@@ -106,7 +111,26 @@ class Cluster:
             on_change=on_change,
             on_classes=keeper.define_classes,
         )
-        return JoinedData(self._data.data, self._data.services, local)
+        if self._settings.gate("PodCertificateRequest"):
+            self._certificates = PodCertificates(
+                self.client,
+                WallClock(),
+                name=self._settings.node.name,
+                node=lambda: self.node.node,
+                keys=PodKeys(self._threads),
+                on_change=on_change,
+                tell=self._tell_of_certificate,
+            )
+        return JoinedData(
+            self._data.data,
+            self._data.services,
+            local,
+            certificates=self._certificates.version if self._certificates else lambda _: "",
+        )
+
+    def _tell_of_certificate(self, wish: CertificateWish, reason: str, message: str) -> None:
+        about = Subject(name=wish.pod, namespace=wish.namespace, uid=wish.uid)
+        self._parts.journal.event(about, EventType.WARNING, reason, message)
 
     async def load(self) -> None:
         """Take up what the API told an earlier run."""
@@ -118,6 +142,7 @@ class Cluster:
             api=self.client,
             clock=clock,
             node=lambda: self.node.node,
+            certificates=self._certificates,
             trouble=lambda text: keeper.trouble("csi", text),
             in_use=lambda names: keeper.learn(
                 msgspec.structs.replace(keeper.facts, volumes_in_use=names)
@@ -146,6 +171,8 @@ class Cluster:
         """Make what tells the API of the node and its pods."""
         parts.metrics.add(RequestCollector(self.client.counts))
         self.client.counts.times = parts.metrics.rest
+        if self._certificates is not None:
+            parts.metrics.certificates.count_pods(self._certificates.states)
         settings, kubelet = self._settings, self._settings.kubelet
         self._parts, name = parts, settings.node.name
         self.events = ApiEvents(

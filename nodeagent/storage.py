@@ -11,6 +11,7 @@ from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
 from nodeagent.adapters.plugins.sockets import PluginSockets
 from nodeagent.adapters.volumes.base import Plugin, Tell
+from nodeagent.adapters.volumes.certificate_file import CertificateFile
 from nodeagent.adapters.volumes.claim import ClaimVolume
 from nodeagent.adapters.volumes.config_map import ConfigMapVolume
 from nodeagent.adapters.volumes.csi.base import CsiFacts
@@ -39,6 +40,7 @@ from nodeagent.engine.api_ports import Api
 from nodeagent.engine.claim_growth import ClaimGrowth
 from nodeagent.engine.csi_cluster import CsiCluster
 from nodeagent.engine.csi_node import CsiNode
+from nodeagent.engine.pod_certificates import PodCertificates
 from nodeagent.engine.ports import Clock, DataSource, Recorder
 from nodeagent.engine.tokens import Tokens
 from nodeagent.engine.trust_bundles import TrustBundles
@@ -66,7 +68,8 @@ class Objects(DataSource, Protocol):
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """What the volumes of a member of a cluster need of it.
 
-    `node` is the Node as the API has it; `in_use` takes the volumes that its status is to name,
+    `node` is the Node as the API has it; `certificates` those of pods, where the node gives them
+    any; `in_use` takes the volumes that its status is to name,
     `trouble` why the node cannot be used.
     """
 
@@ -75,6 +78,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     node: Callable[[], v1.Node | None]
     in_use: Callable[[tuple[str, ...]], None]
     trouble: Callable[[str], None]
+    certificates: PodCertificates | None = None
 
 
 class Storage:
@@ -143,7 +147,7 @@ class Storage:
     def forget(self, uid: PodUid) -> None:
         """The pod is over."""
         if self._joined is not None:
-            self._joined.tokens.forget(uid)
+            self._joined.forget(uid)
 
     def components(self) -> dict[str, Component]:
         """What runs beside the pods."""
@@ -152,13 +156,14 @@ class Storage:
 
 
 class Joined:
-    """What only a member of a cluster has: tokens, trust bundles, facts about CSI."""
+    """What only a member of a cluster has: tokens, certificates, trust bundles, facts of CSI."""
 
     def __init__(self, settings: Settings, member: Membership, recorder: Recorder) -> None:
         api, name = member.api, settings.node.name
         self.tokens = Tokens(api, member.clock)
         trusts = settings.gate("ClusterTrustBundleProjection")
         self._bundles = TrustBundles(api) if trusts else None
+        self._certificates = member.certificates
         self._csi_node = CsiNode(api, name=name, node=member.node, on_trouble=member.trouble)
         self.csi = CsiCluster(
             api,
@@ -175,6 +180,8 @@ class Joined:
         parts: dict[str, Part] = {"serviceAccountToken": TokenFile(self.tokens).make}
         if self._bundles is not None:
             parts["clusterTrustBundle"] = TrustFile(self._bundles).make
+        if self._certificates is not None:
+            parts["podCertificate"] = CertificateFile(self._certificates).make
         return parts
 
     def components(self) -> dict[str, Component]:
@@ -182,7 +189,15 @@ class Joined:
         found: dict[str, Component] = {"csi node": self._csi_node.run, "csi drivers": self.csi.run}
         if self._bundles is not None:
             found["trust bundles"] = self._bundles.run
+        if self._certificates is not None:
+            found["pod certificates"] = self._certificates.run
         return found
+
+    def forget(self, uid: PodUid) -> None:
+        """The pod is over."""
+        self.tokens.forget(uid)
+        if self._certificates is not None:
+            self._certificates.forget(uid)
 
 
 def volume_registry(

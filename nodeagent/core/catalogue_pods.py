@@ -252,6 +252,15 @@ ENTRIES: Final = (
         "Set fsGroupChangePolicy: OnRootMismatch, so that it is done only once.",
     ),
     Entry(
+        "NA4013",
+        "A pod's certificate is refused or late",
+        ("Denied", "CertificateOverdueForRefresh", "CertificateExpired"),
+        "The signer that a podCertificate names denied the PodCertificateRequest, or has not "
+        "answered in time for the next one.",
+        "The message has the signer's reason. Look at the PodCertificateRequests of the pod's "
+        "namespace and at the signer; a pod that was refused has to be made anew.",
+    ),
+    Entry(
         "NA5001",
         "A container crashes again and again",
         ("CrashLoopBackOff", "BackOff"),

@@ -152,7 +152,7 @@ POD: Final[Mapping[str, Support]] = {
             "ephemeral": "on a node of a cluster",
             "gitRepo": "only with the gate GitRepoVolumeDriver, which is off by default",
             "persistentVolumeClaim": "bound to a hostPath, local, nfs or CSI volume",
-            "projected": "tokens and trust bundles on a node of a cluster; no podCertificate",
+            "projected": "tokens, certificates and trust bundles on a node of a cluster",
         },
     ),
 }

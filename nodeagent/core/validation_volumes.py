@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core import validation_names as names
 from nodeagent.core.manifest_yaml import Path
+from nodeagent.core.pod_certificates import KEY_TYPES
 from nodeagent.core.quantity import as_bytes
 from nodeagent.core.validation_fields import field_ref, resource_ref
 from nodeagent.core.validation_names import Found
@@ -23,6 +24,7 @@ _HOST_TYPES = (
     "CharDevice",
     "BlockDevice",
 )
+_OWN_SIGNERS_LIFE, _LONGEST_LIFE = 86400, 91 * 86400
 _PARTS = tuple(v1.VolumeProjection.__struct_fields__)
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _DRIVER = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?")
@@ -100,6 +102,22 @@ def _projection(part: v1.VolumeProjection, at: Path) -> Found:
         yield from names.relative((*where, "path"), token.path, dots=False)
         seconds = token.expirationSeconds
         yield from names.between((*where, "expirationSeconds"), seconds, 600, 2**32)
+
+    if part.podCertificate is not None:
+        yield from _certificate(part.podCertificate, (*at, "podCertificate"))
+
+
+def _certificate(source: v1.PodCertificateProjection, at: Path) -> Found:
+    yield from names.needed((*at, "signerName"), source.signerName)
+    yield from names.one_of((*at, "keyType"), source.keyType, KEY_TYPES)
+    most = _OWN_SIGNERS_LIFE if source.signerName.startswith("kubernetes.io/") else _LONGEST_LIFE
+    yield from names.between((*at, "maxExpirationSeconds"), source.maxExpirationSeconds, 3600, most)
+    paths = ("credentialBundlePath", "keyPath", "certificateChainPath")
+    given = [(name, getattr(source, name)) for name in paths if getattr(source, name)]
+    if not given:
+        yield at, f"names no file; needs one of {', '.join(paths)}"
+    for name, path in given:
+        yield from names.relative((*at, name), path, dots=False)
 
 
 def _items(items: Iterable[v1.KeyToPath] | None, path: Path) -> Found:

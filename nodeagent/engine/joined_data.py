@@ -1,5 +1,6 @@
 """What pods refer to on a node of a cluster: of the API for pods of the API, else of files."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from lightkube.models import core_v1 as v1
@@ -37,11 +38,20 @@ class JoinedData:
 
     What a pod of the API refers to comes from the API, even where a file of the node has an object
     of the same name. What only static pods refer to comes from the files, so that these go on as
-    they did before the node joined.
+    they did before the node joined. `certificates` is another text whenever one of a pod was
+    decided.
     """
 
-    def __init__(self, api: ApiData, services: ApiServices, local: Local) -> None:
+    def __init__(
+        self,
+        api: ApiData,
+        services: ApiServices,
+        local: Local,
+        *,
+        certificates: Callable[[PodUid], str] = lambda _: "",
+    ) -> None:
         self._api, self._services, self._local = api, services, local
+        self._certificates = certificates
 
     async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
         """See `DataSource`."""
@@ -78,7 +88,7 @@ class JoinedData:
         """See `DataSource`."""
         self._services.follow(pod)
         source: Local | ApiData = self._local if pod.is_static else self._api
-        return source.follow(pod)
+        return source.follow(pod) + self._certificates(pod.uid)
 
     def forget(self, uid: PodUid) -> None:
         """See `DataSource`."""

@@ -1,8 +1,10 @@
 """How long certificates still last, and how their renewal went."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from nodeagent.metrics.instruments import Maker
 
@@ -44,6 +46,10 @@ class CertificateMetrics:
         )
         return ages.observe
 
+    def count_pods(self, states: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """How many sources of certificates pods have, by signer and state."""
+        self._registry.register(_PodStates(states))
+
     def _add(
         self,
         ttl: str,
@@ -57,3 +63,25 @@ class CertificateMetrics:
         make.gauge(ttl, text).set_function(left)
         text = f"Renewals of the {what} that failed."
         make.bare_counter(errors, text).set_function(failures)
+
+
+class _PodStates(Collector):
+    def __init__(self, states: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        self._states = states
+
+    def describe(self) -> Iterator[Metric]:
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        for labels, number in sorted(self._states().items()):
+            family.add_metric(labels, number)
+        yield family
+
+    @staticmethod
+    def _family() -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "kubelet_podcertificate_states",
+            "Sources of certificates that pods here have, by signer and state.",
+            labels=("signer_name", "state"),
+        )

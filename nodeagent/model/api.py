@@ -8,6 +8,7 @@ from lightkube.models import (
     authentication_v1,
     authorization_v1,
     certificates_v1,
+    certificates_v1beta1,
     coordination_v1,
     core_v1,
     node_v1,
@@ -75,6 +76,12 @@ SIGNING_REQUESTS = ApiKind(
     plural="certificatesigningrequests",
     group="certificates.k8s.io",
     namespaced=False,
+)
+POD_CERTIFICATES = ApiKind(
+    type=certificates_v1beta1.PodCertificateRequest,
+    plural="podcertificaterequests",
+    group="certificates.k8s.io",
+    version="v1beta1",
 )
 TOKEN_REVIEWS = ApiKind(
     type=authentication_v1.TokenReview,

@@ -37,6 +37,11 @@ OFF = frozenset(
     RuntimeClassInImageCriAPI SELinuxMount TaintTolerationComparisonOperators
     UserNamespacesHostNetworkSupport""".split()
 )
+# Of those above; they follow AllBeta.
+_BETA_OFF = frozenset(
+    """ClusterTrustBundle ClusterTrustBundleProjection PodCertificateRequest SELinuxMount
+    LocalStorageCapacityIsolationFSQuotaMonitoring""".split()
+)
 # Given up, and in v1.36 locked to off; here it can still be set (decision 34).
 GIVEN_UP = frozenset({"GitRepoVolumeDriver"})
 # Stages that do not follow from the group a gate is in.
@@ -73,4 +78,4 @@ def is_enabled(name: str, configured: Mapping[str, bool]) -> bool:
         return configured.get("AllBeta", True)
     if name in GIVEN_UP:
         return False
-    return configured.get("AllAlpha", False)
+    return configured.get("AllBeta" if name in _BETA_OFF else "AllAlpha", False)

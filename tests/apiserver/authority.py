@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+_Key = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 YEAR = 365 * 86400.0
 
@@ -111,13 +112,22 @@ class Authority:
             asked.subject, key, list(usages), seconds=seconds, alternatives=alternatives
         )
 
+    def sign_for_pod(
+        self, asked: x509.CertificateSigningRequest, name: str, *, seconds: float
+    ) -> bytes:
+        """A certificate of this name for the key of a signing request, for clients and servers."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        key = asked.public_key()
+        assert isinstance(key, _Key)
+        return self._sign(subject, key, [CLIENT, SERVER], seconds=seconds)
+
     def _now(self) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC)
 
     def _sign(
         self,
         subject: x509.Name,
-        key: ec.EllipticCurvePublicKey,
+        key: _Key,
         usages: list[x509.ObjectIdentifier],
         *,
         seconds: float,

@@ -21,6 +21,7 @@ from tests.apiserver.authority import YEAR, Authority, Pair
 from tests.apiserver.bootstrap import BootstrapToken
 from tests.apiserver.controllers import Controllers
 from tests.apiserver.kinds import kind_named
+from tests.apiserver.pod_signing import PodSigner
 from tests.apiserver.problems import Document
 from tests.apiserver.server import ApiServer, Parts
 from tests.apiserver.signing import Signer
@@ -42,6 +43,7 @@ class Cluster:
         self.authority = Authority()
         self.reviews = Reviews(self.store, now=now)
         self.signer = Signer(self.store, self.authority, now=now)
+        self.pod_signer = PodSigner(self.store, self.authority, now=now)
         self.controllers = Controllers(self.store, self.authority.pem)
         self.tokens: list[BootstrapToken] = []
         self._now = now

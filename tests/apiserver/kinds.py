@@ -156,6 +156,13 @@ KINDS: Final = (
         namespaced=False,
     ),
     Kind(
+        kind="PodCertificateRequest",
+        plural="podcertificaterequests",
+        group="certificates.k8s.io",
+        version="v1beta1",
+        subresources=_status("PodCertificateRequest"),
+    ),
+    Kind(
         kind="PodDisruptionBudget",
         plural="poddisruptionbudgets",
         group="policy",

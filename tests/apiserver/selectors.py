@@ -35,6 +35,7 @@ _FIELDS: Final = {
         "type",
     },
     "CertificateSigningRequest": {"spec.signerName"},
+    "PodCertificateRequest": {"spec.signerName", "spec.podName", "spec.nodeName"},
     "Namespace": {"status.phase"},
 }
 _BOOLEANS: Final = ("spec.unschedulable", "spec.hostNetwork")

@@ -19,6 +19,7 @@ from tests.apiserver.asking import NoSuchPath, Target, target_of
 from tests.apiserver.checks import RETURNED, check_body, check_not_ahead, check_version
 from tests.apiserver.controllers import admit_pod
 from tests.apiserver.faults import REASONS, Fault, Seen
+from tests.apiserver.pod_signing import admit_request
 from tests.apiserver.problems import Document, StatusError, bad_request, forbidden
 from tests.apiserver.signing import Signer
 from tests.apiserver.special import Reviews, User
@@ -149,6 +150,8 @@ class Handler(tornado.web.RequestHandler):
                 raise StatusError(405, "MethodNotAllowed", "the server does not allow this method")
             if target.kind.kind == "CertificateSigningRequest":
                 body = self.parts.signer.asked_by(body, self.user)
+            if target.kind.kind == "PodCertificateRequest":
+                body = admit_request(self.store, body, target.namespace, self.user.name)
             if target.kind.kind == "Pod":
                 body = admit_pod(self.store, body, target.namespace)
             made = self.store.create(

@@ -189,6 +189,20 @@ class Policy:
             for pod in self._pods_of(node)
         )
 
+    def _own_certificate(
+        self, node: str, verb: str, namespace: str, name: str, request: Document
+    ) -> bool:
+        """What it creates is checked on admission; it sees the requests of its own pods."""
+        if request.get("subresource"):
+            return False
+        if verb in ("list", "watch"):
+            return f"spec.nodeName={node}" in str(request.get("fields", "")).split(",")
+        if verb == "get":
+            kind = _must("certificates.k8s.io/v1beta1", "PodCertificateRequest")
+            found = self._store.find(kind, name, namespace)
+            return found is not None and found["spec"].get("nodeName") == node
+        return verb == "create"
+
     def _own_csi(self, node: str, verb: str, _: str, name: str, request: Document) -> bool:
         if verb == "create":
             name = ((request.get("body") or {}).get("metadata") or {}).get("name", "")
@@ -276,6 +290,7 @@ _NODE_MAY: Final[dict[str, Callable[..., bool]]] = {
     "leases": Policy._own_lease,
     "serviceaccounts": Policy._own_token,
     "csinodes": Policy._own_csi,
+    "podcertificaterequests": Policy._own_certificate,
     "services": _read,
     "runtimeclasses": _read,
     "csidrivers": _read,

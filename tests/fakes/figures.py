@@ -19,6 +19,7 @@ def whole() -> AgentMetrics:
     metrics.add(RequestCollector(ApiCounts()))
     metrics.certificates.add_client(lambda: 0.0, lambda: 0)
     metrics.certificates.add_serving(lambda: 0.0, lambda: 0)
+    metrics.certificates.count_pods(lambda: {("example.org/signer", "fresh"): 1})
     metrics.images.count_records(lambda: 0, lambda: 0)
     metrics.node.count_hooks(lambda: 0, lambda: 0)
     metrics.count_written(lambda: 0)

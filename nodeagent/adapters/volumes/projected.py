@@ -30,11 +30,10 @@ Part: TypeAlias = Callable[[DesiredPod, v1.VolumeProjection, int], Awaitable[Mad
 
 _OWN = ("configMap", "secret", "downwardAPI")
 _JOINED = "comes from an API server, and this node has none"
-_GATED = "needs the gate ClusterTrustBundleProjection and the API with it, which is off by default"
-_NEVER = (
-    "is not supported by this agent (its gate PodCertificateRequest is off by default);"
-    " use a secret"
-)
+_GATES = {
+    "clusterTrustBundle": "ClusterTrustBundleProjection",
+    "podCertificate": "PodCertificateRequest",
+}
 
 
 class ProjectedVolume:
@@ -87,10 +86,8 @@ class ProjectedVolume:
         await self._written.tear_down(place)
 
     def _why_not(self, kind: str) -> str:
-        if kind == "podCertificate":
-            return _NEVER
-        if self._parts:  # a node of a cluster
-            return _GATED
+        if self._parts and kind in _GATES:  # a node of a cluster
+            return f"needs the gate {_GATES[kind]} and the API with it, which is off by default"
         return f"{_JOINED}; use a secret from a file of the node"
 
     async def _made(self, pod: DesiredPod, part: v1.VolumeProjection, mode: int) -> Made:

@@ -213,16 +213,14 @@ async def test_why_a_projected_source_is_refused_is_true_with_a_cluster_and_with
     if joined:
         world.parts["serviceAccountToken"] = make
     certificate = v1.PodCertificateProjection(keyType="ED25519", signerName="example.org/x")
-    told = world.volumes.unsupported(
-        a_pod(projected(v1.VolumeProjection(podCertificate=certificate)))
-    )
-    assert "projected source podCertificate is not supported by this agent" in told
     bundle = v1.ClusterTrustBundleProjection(path="ca.pem", name="x")
-    told = world.volumes.unsupported(
-        a_pod(projected(v1.VolumeProjection(clusterTrustBundle=bundle)))
-    )
-    assert ("this node has none" in told) is not joined
-    assert ("ClusterTrustBundleProjection" in told) is joined
+    for part, gate in (
+        (v1.VolumeProjection(podCertificate=certificate), "PodCertificateRequest"),
+        (v1.VolumeProjection(clusterTrustBundle=bundle), "ClusterTrustBundleProjection"),
+    ):
+        told = world.volumes.unsupported(a_pod(projected(part)))
+        assert ("this node has none" in told) is not joined
+        assert (f"needs the gate {gate}" in told) is joined
 
 
 async def test_downward_files_follow_labels(world: World) -> None:
