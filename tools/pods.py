@@ -28,16 +28,21 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def read_pods(path: Path) -> list[Pod]:
     """Every pod the agent knows, as the Kubernetes API writes them."""
+    return list(json.loads(read(path, "/api/v1/pods"))["items"])
+
+
+def read(path: Path, what: str) -> str:
+    """A page of the agent's own socket. OSError where there is none."""
     connection = _UnixConnection(path)
     try:
-        connection.request("GET", "/api/v1/pods")
+        connection.request("GET", what)
         answer = connection.getresponse()
-        body = answer.read()
+        body = answer.read().decode(errors="replace")
     finally:
         connection.close()
     if answer.status != http.HTTPStatus.OK:
-        raise OSError(f"the agent answered {answer.status}: {body[:200].decode(errors='replace')}")
-    return list(json.loads(body)["items"])
+        raise OSError(f"the agent answered {answer.status}: {body[:200]}")
+    return body
 
 
 def wait_for(path: Path, judge: Judge, *, is_alive: Callable[[], bool], patience: float) -> str:

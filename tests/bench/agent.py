@@ -51,6 +51,7 @@ class Agent:
         self._node, self._kubeconfig = node, kubeconfig
         self.root = runtime.agent_root
         self.manifests = self.root / "manifests"
+        self.socket = self.root / "agent.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self._staging = self.root / "staging"
 
@@ -91,7 +92,7 @@ class Agent:
         if self._kubelet:
             return [self._kubelet, *common]
         program = str(Path(sys.executable).with_name("nodeagent"))
-        own = f"--socket={self.root}/agent.sock"
+        own = f"--socket={self.socket}"
         return [program, "run", *common, own]
 
     def start(self) -> float:

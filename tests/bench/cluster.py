@@ -31,6 +31,7 @@ from nodeagent.errors import ApiError
 from nodeagent.model.api import NODES, PODS, ApiKind, Purpose
 from tests.bench.agent import Agent
 from tests.bench.counting_proxy import Flow, Proxy, counting
+from tests.bench.spent import api_bytes
 from tests.e2e.runtime import Runtime, Runtimes
 
 IMAGE = "localhost/nodeagent/busybox:1"
@@ -112,15 +113,21 @@ class Bench:
     async def _idle(self, count: int) -> Figures:
         self._say(f"idle with {count} pods")
         await asyncio.sleep(5)
+        told = api_bytes(self._agent.socket)
         before, flow = self._agent.usage(), self._proxy.flow.copy()
         await asyncio.sleep(IDLE_SECONDS)
         after, used = self._agent.usage(), self._proxy.flow
+        purposes = api_bytes(self._agent.socket) - told
         hours = (after.at - before.at) / 3600
         total = used.up + used.down - flow.up - flow.down
         return {
             f"idle_{count}_cpu_percent": round((after.cpu - before.cpu) / (hours * 36), 2),
             f"idle_{count}_rss_mib": round(after.rss_mib, 1),
             f"idle_{count}_kib_per_hour": round(total / 1024 / hours),
+            **{
+                f"idle_{count}_{purpose}_kib_per_hour": round(size / 1024 / hours)
+                for purpose, size in sorted(purposes.items())
+            },
         }
 
     # --- the API ----------------------------------------------------------------------------
