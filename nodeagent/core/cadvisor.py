@@ -41,7 +41,7 @@ _ERROR = Family(
 )
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One cgroup as a row: its labels as they stand in the text, and the end of its lines."""
 
     labels: str

@@ -259,20 +259,21 @@ USE_FAMILIES: tuple[UseFamily, ...] = (
 
 _BASE = frozenset((Group.CPU, Group.MEMORY))
 _COMMON = _BASE | {Group.CPU_SPLIT, Group.SWAP, Group.MEMORY_MORE, Group.OOM}
-_POD = _COMMON | {Group.CFS, Group.SPEC, Group.IO}
+_THROTTLING = frozenset((Group.QUOTA, Group.CFS))
+_SPEC = frozenset((Group.QUOTA, Group.SHARES, Group.LIMITS))
 _ALL = frozenset(Group)
 GROUPS: dict[Tier, dict[CgroupKind, frozenset[Group]]] = {
     CORE: {
         CgroupKind.ROOT: _BASE,
         CgroupKind.POD: _BASE,
-        CgroupKind.CONTAINER: _BASE | {Group.CFS, Group.SPEC, Group.OOM},
+        CgroupKind.CONTAINER: _BASE | _THROTTLING | _SPEC | {Group.OOM},
         CgroupKind.SANDBOX: frozenset(),
     },
     STANDARD: {
         CgroupKind.ROOT: _COMMON,
         CgroupKind.SLICE: _COMMON,
-        CgroupKind.POD: _POD,
-        CgroupKind.CONTAINER: _POD,
+        CgroupKind.POD: _COMMON | _THROTTLING | {Group.IO},
+        CgroupKind.CONTAINER: _COMMON | _THROTTLING | _SPEC | {Group.IO},
         CgroupKind.SANDBOX: frozenset(),
     },
     FULL: {

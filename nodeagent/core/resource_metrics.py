@@ -12,7 +12,7 @@ from nodeagent.model.usage import CgroupKind, Group, Reading, Use
 GROUPS = {
     CgroupKind.ROOT: frozenset((Group.CPU, Group.MEMORY, Group.SWAP)),
     CgroupKind.POD: frozenset((Group.CPU, Group.MEMORY, Group.SWAP)),
-    CgroupKind.CONTAINER: frozenset((Group.CPU, Group.MEMORY, Group.SWAP, Group.SPEC)),
+    CgroupKind.CONTAINER: frozenset((Group.CPU, Group.MEMORY, Group.SWAP, Group.LIMITS)),
 }
 """What is read for the page."""
 

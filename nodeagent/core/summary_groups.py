@@ -2,7 +2,7 @@
 
 from nodeagent.model.usage import CgroupKind, Group
 
-_BASE = frozenset((Group.CPU, Group.MEMORY, Group.SWAP, Group.SPEC, Group.PSI))
+_BASE = frozenset((Group.CPU, Group.MEMORY, Group.SWAP, Group.LIMITS, Group.PSI))
 CPU_AND_MEMORY: dict[CgroupKind, frozenset[Group]] = {
     CgroupKind.ROOT: _BASE,
     CgroupKind.SLICE: _BASE,

@@ -11,12 +11,16 @@ class Group(enum.StrEnum):
 
     CPU = "cpu"
     CPU_SPLIT = "user and system time"
-    CFS = "throttling"
+    QUOTA = "CPU quota"
+    CFS = "throttling"  # where there is a quota
+    SHARES = "CPU shares and period"
     MEMORY = "memory"
-    MEMORY_MORE = "peak, failures, kernel memory"
+    MEMORY_MORE = "peak and failures"
+    KERNEL = "kernel memory"
     OOM = "kills"
     SWAP = "swap"
-    SPEC = "limits"
+    LIMITS = "limits of memory and swap"
+    RESERVED = "memory reservation"
     IO = "disk io"
     PSI = "pressure"
     TASKS = "processes and threads"
@@ -130,7 +134,7 @@ class CgroupKind(enum.StrEnum):
     SANDBOX = "sandbox"
 
 
-class SeenCgroup(msgspec.Struct, frozen=True, kw_only=True):
+class SeenCgroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A cgroup by its path below the mount; `uid` of its pod, `id` of its container or sandbox."""
 
     path: str
@@ -156,7 +160,7 @@ class ReadingWish(msgspec.Struct, frozen=True, kw_only=True):
     network: bool = False
 
 
-class CgroupReading(msgspec.Struct, frozen=True, kw_only=True):
+class CgroupReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one cgroup uses; `network` only for sandboxes: the host's where there is no other."""
 
     cgroup: SeenCgroup
@@ -164,7 +168,7 @@ class CgroupReading(msgspec.Struct, frozen=True, kw_only=True):
     network: tuple[Interface, ...] = ()
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All cgroups of the node as read at one moment, and the host's network interfaces."""
 
     at: float

@@ -9,6 +9,7 @@ import msgspec
 
 from nodeagent.adapters.cgroupfs.detect import Layout
 from nodeagent.adapters.cgroupfs.usage_proc import interfaces, open_files, processes_in
+from nodeagent.adapters.cgroupfs.usage_text import Place, opened
 from nodeagent.adapters.cgroupfs.usage_v1 import V1Usage
 from nodeagent.adapters.cgroupfs.usage_v2 import V2Usage
 from nodeagent.aio.threads import Threads
@@ -31,8 +32,9 @@ class Version(Protocol):
     """What a version of cgroups does."""
 
     tree: str
+    trees: tuple[str, ...]
 
-    def read(self, path: str, groups: frozenset[Group], at: float) -> Use | None: ...
+    def read(self, place: Place, path: str, groups: frozenset[Group], at: float) -> Use | None: ...
 
 
 class CgroupUsage:
@@ -61,56 +63,60 @@ class CgroupUsage:
         """The same, in this thread."""
         at = self._now()
         network = interfaces(self._proc, "self") if wish.network else ()
-        found = []
-        for cgroup in self._cgroups(wish):
-            reading = self._one(cgroup, wish, network)
-            if reading is not None:
-                found.append(reading)
+        found = list(self._hosts(wish))
+        for parent in wish.parents:
+            with opened(self._version.trees, parent) as place:
+                found += self._pods(place, wish, network)
         return Reading(at=at, cgroups=tuple(found), network=network)
 
+    def _hosts(self, wish: ReadingWish) -> Iterator[CgroupReading]:
+        """The machine's own cgroup and slices."""
+        with opened(self._version.trees, "") as place:
+            if CgroupKind.ROOT in wish.groups:
+                yield from self._one(place, "", SeenCgroup(path="/", kind=CgroupKind.ROOT), wish)
+            if CgroupKind.SLICE in wish.groups:
+                for path in self._slices(wish):
+                    cgroup = SeenCgroup(path=path, kind=CgroupKind.SLICE)
+                    yield from self._one(place, path[1:], cgroup, wish)
+
+    def _pods(
+        self, place: Place, wish: ReadingWish, host: tuple[Interface, ...]
+    ) -> Iterator[CgroupReading]:
+        """Pods directly below a parent; `host` is the host's network."""
+        for name in self._folders(place.path):
+            path = f"{place.path}/{name}"
+            uid = uid_of_path(path)
+            if uid is None or path in wish.parents:
+                continue
+            if CgroupKind.POD in wish.groups:
+                pod = SeenCgroup(path=path, kind=CgroupKind.POD, uid=uid)
+                yield from self._one(place, name, pod, wish)
+            for below in self._folders(path):
+                member = container_of(below)
+                is_sandbox = member in wish.sandboxes
+                kind = CgroupKind.SANDBOX if is_sandbox else CgroupKind.CONTAINER
+                if kind in wish.groups:
+                    cgroup = SeenCgroup(path=f"{path}/{below}", kind=kind, uid=uid, id=member)
+                    yield from self._one(place, f"{name}/{below}", cgroup, wish, host)
+
     def _one(
-        self, cgroup: SeenCgroup, wish: ReadingWish, host: tuple[Interface, ...]
-    ) -> CgroupReading | None:
-        path = cgroup.path if cgroup.path != "/" else ""
-        groups = wish.groups.get(cgroup.kind, frozenset())
-        use = self._version.read(path, groups, self._now())
+        self, place: Place, path: str, cgroup: SeenCgroup, wish: ReadingWish,
+        host: tuple[Interface, ...] = (),
+    ) -> Iterator[CgroupReading]:  # fmt: skip
+        """One cgroup, `path` below the place; nothing where it has gone."""
+        groups = wish.groups[cgroup.kind]
+        use = self._version.read(place, path, groups, self._now())
         if use is None:
-            return None
+            return
         network = host if wish.sandboxes.get(cgroup.id) is False else ()
         wants_network = wish.network and wish.sandboxes.get(cgroup.id, False)
         if wants_network or Group.FILES in groups:
-            pids = processes_in(f"{self._version.tree}{path}")
+            pids = processes_in(f"{self._version.tree}{cgroup.path}")
             if wants_network and pids:
                 network = interfaces(self._proc, pids[0])
             if Group.FILES in groups:
                 use = msgspec.structs.replace(use, files=open_files(self._proc, pids))
-        return CgroupReading(cgroup=cgroup, use=use, network=network)
-
-    def _cgroups(self, wish: ReadingWish) -> Iterator[SeenCgroup]:
-        if CgroupKind.ROOT in wish.groups:
-            yield SeenCgroup(path="/", kind=CgroupKind.ROOT)
-        if CgroupKind.SLICE in wish.groups:
-            for path in self._slices(wish):
-                yield SeenCgroup(path=path, kind=CgroupKind.SLICE)
-        for parent in wish.parents:
-            for name in self._folders(parent):
-                uid = uid_of_path(f"{parent}/{name}")
-                if uid is not None and not self._is_parent(f"{parent}/{name}", wish):
-                    yield from self._pod(f"{parent}/{name}", uid, wish)
-
-    @staticmethod
-    def _is_parent(path: str, wish: ReadingWish) -> bool:
-        return path in wish.parents
-
-    def _pod(self, path: str, uid: str, wish: ReadingWish) -> Iterator[SeenCgroup]:
-        if CgroupKind.POD in wish.groups:
-            yield SeenCgroup(path=path, kind=CgroupKind.POD, uid=uid)
-        for name in self._folders(path):
-            member = container_of(name)
-            is_sandbox = member in wish.sandboxes
-            kind = CgroupKind.SANDBOX if is_sandbox else CgroupKind.CONTAINER
-            if kind in wish.groups:
-                yield SeenCgroup(path=f"{path}/{name}", kind=kind, uid=uid, id=member)
+        yield CgroupReading(cgroup=cgroup, use=use, network=network)
 
     def _slices(self, wish: ReadingWish) -> list[str]:
         """kubepods and its classes, what is asked for, then the host's own."""

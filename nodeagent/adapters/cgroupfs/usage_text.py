@@ -1,7 +1,8 @@
 """Reads the kernel's small files, and what both cgroup versions write alike."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 import msgspec
@@ -18,11 +19,36 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One file and what is taken from it; `folder` is where the tree is mounted."""
+    """One file and what is taken from it; `folder` is where the tree is mounted.
+
+    It is read only where the field `needs` was found before.
+    """
 
     folder: str
     name: str
     take: Take
+    needs: str = ""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A folder that is open in every tree that has it: what is below is a short way from it."""
+
+    path: str
+    folders: dict[str, int]
+
+
+@contextmanager
+def opened(trees: Iterable[str], path: str) -> Iterator[Place]:
+    """The folder of this path in these trees (their mount points), while inside."""
+    folders: dict[str, int] = {}
+    try:
+        for tree in trees:
+            with suppress(OSError):
+                folders[tree] = os.open(tree + path, _FLAGS | os.O_DIRECTORY)
+        yield Place(path, folders)
+    finally:
+        for fd in folders.values():
+            os.close(fd)
 
 
 def slurp(path: str) -> bytes:
@@ -46,18 +72,28 @@ def slurp_all(path: str) -> bytes:
         os.close(fd)
 
 
-def follow(steps: Iterable[Step], path: str, found: Found) -> bool:
-    """Take everything from one cgroup; whether anything of it is there.
+def follow(steps: Iterable[Step], place: Place, path: str, found: Found) -> bool:
+    """Take everything from one cgroup, `path` below the place; whether anything of it is there.
 
     A file that is missing (another kernel, a controller that is off) or has gone leaves its
     fields out.
     """
     there = False
+    folders = place.folders
+    before = f"{path}/" if path else ""
     for step in steps:
+        if step.needs and step.needs not in found:
+            continue
         try:
-            data = slurp(f"{step.folder}{path}/{step.name}")
+            fd = os.open(before + step.name, _FLAGS, dir_fd=folders[step.folder])
+        except (OSError, KeyError):
+            continue
+        try:
+            data = os.read(fd, _SIZE)
         except OSError:
             continue
+        finally:
+            os.close(fd)
         there = True
         step.take(data, found)
     return there

@@ -5,6 +5,7 @@ import msgspec
 from nodeagent.adapters.cgroupfs.detect import Layout
 from nodeagent.adapters.cgroupfs.usage_text import (
     Found,
+    Place,
     Step,
     Take,
     count_lines,
@@ -82,10 +83,15 @@ def _blkio(field: str) -> Take:
     return take
 
 
-_FILES: dict[Group, tuple[tuple[str, str, Take], ...]] = {
+_FILES: dict[Group, tuple[tuple[str, str, Take], ...]] = {  # the quota before what needs it
     Group.CPU: (("cpuacct", "cpuacct.usage", one_number("cpu_ns")),),
     Group.CPU_SPLIT: (("cpuacct", "cpuacct.stat", _cpu_split),),
+    Group.QUOTA: (("cpu", "cpu.cfs_quota_us", _quota),),
     Group.CFS: (("cpu", "cpu.stat", _cfs),),
+    Group.SHARES: (
+        ("cpu", "cpu.shares", one_number("shares")),
+        ("cpu", "cpu.cfs_period_us", one_number("period")),
+    ),
     Group.MEMORY: (
         ("memory", "memory.usage_in_bytes", one_number("memory")),
         ("memory", "memory.stat", _memory_stat),
@@ -93,17 +99,14 @@ _FILES: dict[Group, tuple[tuple[str, str, Take], ...]] = {
     Group.MEMORY_MORE: (
         ("memory", "memory.max_usage_in_bytes", one_number("peak")),
         ("memory", "memory.failcnt", one_number("failures")),
-        ("memory", "memory.kmem.usage_in_bytes", one_number("kernel")),
     ),
+    Group.KERNEL: (("memory", "memory.kmem.usage_in_bytes", one_number("kernel")),),
     Group.OOM: (("memory", "memory.oom_control", _oom),),
-    Group.SPEC: (
+    Group.LIMITS: (
         ("memory", "memory.limit_in_bytes", one_number("memory_limit")),
         ("memory", "memory.memsw.limit_in_bytes", one_number("memsw_limit")),
-        ("memory", "memory.soft_limit_in_bytes", one_number("soft_limit")),
-        ("cpu", "cpu.shares", one_number("shares")),
-        ("cpu", "cpu.cfs_quota_us", _quota),
-        ("cpu", "cpu.cfs_period_us", one_number("period")),
     ),
+    Group.RESERVED: (("memory", "memory.soft_limit_in_bytes", one_number("soft_limit")),),
     Group.IO: (
         ("blkio", "blkio.throttle.io_service_bytes_recursive", _blkio("octets")),
         ("blkio", "blkio.throttle.io_serviced_recursive", _blkio("operations")),
@@ -116,6 +119,9 @@ _FILES: dict[Group, tuple[tuple[str, str, Take], ...]] = {
 }
 
 
+_NEEDS = {Group.CFS: "quota"}
+
+
 class V1Usage:
     """Reads cgroups of version 1. `proc`: where /proc is."""
 
@@ -123,17 +129,18 @@ class V1Usage:
         self._of = {name: h.mount for h in layout.hierarchies for name in h.controllers}
         self._proc = proc
         self._plans: dict[frozenset[Group], tuple[Step, ...]] = {}
+        self.trees = tuple(dict.fromkeys(self._of.values()))
         # Of the trees that have every pod, the one with the fewest files is listed fastest.
         self.tree = next(
             self._of[name] for name in ("pids", "cpuacct", "memory") if name in self._of
         )
 
-    def read(self, path: str, groups: frozenset[Group], at: float) -> Use | None:
-        """One cgroup, "" for the topmost; None where it has gone."""
+    def read(self, place: Place, path: str, groups: frozenset[Group], at: float) -> Use | None:
+        """One cgroup below the place, "" for the place itself; None where it has gone."""
         found: Found = {}
-        if not follow(self._plan(groups), path, found) and groups:
+        if not follow(self._plan(groups), place, path, found) and groups:
             return None
-        if not path:
+        if not place.path and not path:
             host_pressure(self._proc, groups, found)
         memory, inactive = found.get("memory"), found.get("inactive_file")
         if memory is not None:
@@ -147,7 +154,7 @@ class V1Usage:
         plan = self._plans.get(groups)
         if plan is None:
             plan = self._plans[groups] = tuple(
-                Step(self._of[controller], name, take)
+                Step(self._of[controller], name, take, _NEEDS.get(group, ""))
                 for group, files in _FILES.items()
                 if group in groups
                 for controller, name, take in files

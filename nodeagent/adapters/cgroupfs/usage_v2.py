@@ -2,6 +2,7 @@
 
 from nodeagent.adapters.cgroupfs.usage_text import (
     Found,
+    Place,
     Step,
     count_lines,
     follow,
@@ -99,18 +100,18 @@ _MORE = (("memory.peak", one_number("peak")), ("memory.events", _memory_events))
 _FILES = {
     Group.CPU: (("cpu.stat", _cpu_stat),),
     Group.CPU_SPLIT: (("cpu.stat", _cpu_stat),),
+    Group.QUOTA: (("cpu.max", _cpu_max),),
     Group.CFS: (("cpu.stat", _cpu_stat),),
+    Group.SHARES: (("cpu.weight", _weight), ("cpu.max", _cpu_max)),
     Group.MEMORY: (("memory.current", one_number("memory")), ("memory.stat", _memory_stat)),
     Group.MEMORY_MORE: _MORE,
     Group.OOM: (("memory.events", _memory_events),),
     Group.SWAP: (("memory.swap.current", one_number("swap")),),
-    Group.SPEC: (
+    Group.LIMITS: (
         ("memory.max", one_number("memory_limit")),
         ("memory.swap.max", one_number("swap_limit")),
-        ("memory.min", one_number("soft_limit")),
-        ("cpu.weight", _weight),
-        ("cpu.max", _cpu_max),
     ),
+    Group.RESERVED: (("memory.min", one_number("soft_limit")),),
     Group.IO: (("io.stat", _io_stat),),
     Group.PSI: (
         ("cpu.pressure", take_pressures("cpu_psi")),
@@ -130,14 +131,15 @@ class V2Usage:
 
     def __init__(self, mount: str, *, proc: str = "/proc") -> None:
         self.tree, self._proc = mount, proc
+        self.trees: tuple[str, ...] = (mount,)
         self._plans: dict[frozenset[Group], tuple[Step, ...]] = {}
 
-    def read(self, path: str, groups: frozenset[Group], at: float) -> Use | None:
-        """One cgroup, "" for the topmost; None where it has gone."""
+    def read(self, place: Place, path: str, groups: frozenset[Group], at: float) -> Use | None:
+        """One cgroup below the place, "" for the place itself; None where it has gone."""
         found: Found = {}
-        if not follow(self._plan(groups), path, found) and groups:
+        if not follow(self._plan(groups), place, path, found) and groups:
             return None
-        if not path:
+        if not place.path and not path:
             self._topmost(groups, found)
         memory, inactive = found.get("memory"), found.get("inactive_file")
         if memory is not None:
