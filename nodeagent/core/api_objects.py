@@ -146,6 +146,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     classes: dict[str, str] | None = None
 
     @property
+    def confidential(self) -> bool:
+        """Whether it is to be sealed on disk: all but what every pod may know."""
+        return self.services is None and self.classes is None
+
+    @property
     def object(self) -> DataObject | None:
         """The config map, secret, claim or volume."""
         return self.config_map or self.secret or self.claim or self.volume

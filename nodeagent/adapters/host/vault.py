@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _MAGIC: Final = b"nodeagent-sealed-1\n"
+_PLAIN: Final = b"nodeagent-kept-1\n"
+_SUFFIXES: Final = (".sealed", ".kept")
 _NONCE: Final = 12
 _KEY: Final = 32
 
@@ -36,7 +38,8 @@ class SealedVault:
 
     The key is 32 random bytes in `key`, a file that only root may read, made when it is first
     needed; it must not lie below `root`, whose copies are then worth nothing without it. Names of
-    objects do not show either: files are named by a keyed hash of them.
+    objects do not show either: files are named by a keyed hash of them. What every pod may know is
+    only written down, so that the cipher (8 MB) is loaded where it is needed.
     """
 
     def __init__(self, root: str, *, key: Path, threads: Threads) -> None:
@@ -82,7 +85,7 @@ class SealedVault:
 
     def _files(self) -> list[Path]:
         try:
-            return sorted(one for one in Path(self._home).iterdir() if one.suffix == ".sealed")
+            return sorted(one for one in Path(self._home).iterdir() if one.suffix in _SUFFIXES)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -90,42 +93,50 @@ class SealedVault:
             return []
 
     def _unsealed(self, path: Path) -> Kept:
-        from cryptography.exceptions import InvalidTag
-
         try:
             key = self._key or _read_key(self._key_file)
             text = path.read_bytes()
         except OSError as error:
             raise _Unusable(explain(error)) from error
         self._key = key
-        if not text.startswith(_MAGIC):
+        magic = _MAGIC if path.suffix == ".sealed" else _PLAIN
+        if not text.startswith(magic):
             raise _Unusable("it is of another version")
+        if magic is _PLAIN:
+            return _decoded(text[len(_PLAIN) :])
+        from cryptography.exceptions import InvalidTag
+
         head = len(_MAGIC) + _NONCE
         nonce, body = text[len(_MAGIC) : head], text[head:]
         try:
             plain = _cipher(key).decrypt(nonce, body, path.stem.encode())
         except (InvalidTag, ValueError) as error:
             raise _Unusable("it was sealed with another key, or changed since") from error
-        try:
-            return _decoder.decode(plain)
-        except msgspec.MsgspecError as error:
-            raise _Unusable("it is of another version") from error
+        return _decoded(plain)
 
     def _save(self, name: str, one: Kept) -> None:
         with translated("keep data of the API", self._home):
             stem = self._stem(name)
-            nonce = os.urandom(_NONCE)
-            body = _cipher(self._key).encrypt(nonce, _encoder.encode(one), stem.encode())
-            path = f"{self._home}/{stem}.sealed"
+            sealed, plain = (Path(self._home, stem + suffix) for suffix in _SUFFIXES)
+            path, other = (sealed, plain) if one.confidential else (plain, sealed)
+            text = self._sealed(stem, one) if one.confidential else _PLAIN + _encoder.encode(one)
             try:
-                write_atomic(path, _MAGIC + nonce + body)
+                write_atomic(str(path), text)
             except FileNotFoundError:
                 Path(self._home).mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_atomic(path, _MAGIC + nonce + body)
+                write_atomic(str(path), text)
+            other.unlink(missing_ok=True)
+
+    def _sealed(self, stem: str, one: Kept) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return (
+            _MAGIC + nonce + _cipher(self._key).encrypt(nonce, _encoder.encode(one), stem.encode())
+        )
 
     def _remove(self, name: str) -> None:
         with translated("remove data of the API", self._home):
-            Path(self._home, f"{self._stem(name)}.sealed").unlink(missing_ok=True)
+            for suffix in _SUFFIXES:
+                Path(self._home, self._stem(name) + suffix).unlink(missing_ok=True)
 
     def _keep_only(self, names: frozenset[str]) -> None:
         with translated("remove data of the API", self._home):
@@ -138,6 +149,13 @@ class SealedVault:
         if not self._key:
             self._key = _made_key(self._key_file)
         return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _decoded(text: bytes) -> Kept:
+    try:
+        return _decoder.decode(text)
+    except msgspec.MsgspecError as error:
+        raise _Unusable("it is of another version") from error
 
 
 def _cipher(key: bytes) -> "AESGCM":

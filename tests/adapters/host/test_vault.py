@@ -66,6 +66,23 @@ async def test_nothing_can_be_read_in_the_folder_and_only_root_has_the_key(tmp_p
     assert [one.name for one in key.parent.iterdir()] == ["data.key"]
 
 
+async def test_what_every_pod_may_know_is_only_written_down(tmp_path: Path) -> None:
+    vault, folder = a_vault(tmp_path), tmp_path / "root" / "api-data"
+    await vault.save("a", Kept(classes={"kata": "kata-v2"}))
+    (path,) = folder.iterdir()
+    assert b"kata-v2" in path.read_bytes() and path.stat().st_mode & 0o777 == 0o600
+    await vault.save("a", sealed(SECRET))
+    (path,) = folder.iterdir()
+    assert path.suffix == ".sealed", "one file for one name, whatever it holds"
+    await vault.save("a", Kept(home="shop", services=()))
+    (path,) = folder.iterdir()
+    assert path.suffix == ".kept"
+    (folder / path.name).write_bytes(b"odd")
+    with capture_logs() as logs:
+        assert await a_vault(tmp_path).load() == ()
+    assert [one["why"] for one in logs] == ["it is of another version"]
+
+
 async def test_a_newer_version_takes_the_place_of_the_older(tmp_path: Path) -> None:
     vault = a_vault(tmp_path)
     await vault.save("app", Kept(classes={"a": "1"}))
