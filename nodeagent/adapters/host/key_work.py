@@ -6,19 +6,23 @@ input, one answer on standard output: {"ok": value}, or {"wrong": why} where wha
 no certificate or key. Keys are handed over here and nowhere else.
 """
 
+import base64
 import datetime
 import ipaddress
 import json
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+
+_Key: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 def answer(order: dict[str, Any]) -> dict[str, Any]:
@@ -112,12 +116,34 @@ def _sign_self(name: str, addresses: list[str], begin: float, end: float) -> dic
     }
 
 
+def _pod_key(key_type: str) -> dict[str, str]:
+    """A key of this type, and an empty signing request by it (DER in base64)."""
+    generate, digest = _KEYS[key_type]
+    key = generate()
+    empty = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    request = empty.sign(key, digest)  # type: ignore[arg-type]
+    return {
+        "key": _pem(key, serialization.PrivateFormat.PKCS8),
+        "request": base64.b64encode(request.public_bytes(serialization.Encoding.DER)).decode(),
+    }
+
+
+_KEYS: dict[str, tuple[Callable[[], _Key], hashes.HashAlgorithm | None]] = {
+    "RSA3072": (lambda: rsa.generate_private_key(65537, 3072), hashes.SHA256()),
+    "RSA4096": (lambda: rsa.generate_private_key(65537, 4096), hashes.SHA256()),
+    "ECDSAP256": (lambda: ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()),
+    "ECDSAP384": (lambda: ec.generate_private_key(ec.SECP384R1()), hashes.SHA384()),
+    "ECDSAP521": (lambda: ec.generate_private_key(ec.SECP521R1()), hashes.SHA512()),
+    "ED25519": (ed25519.Ed25519PrivateKey.generate, None),
+}
+
+
 def _alternatives(names: Iterable[str], addresses: Iterable[str]) -> list[x509.GeneralName]:
     found: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     return found + [x509.IPAddress(ipaddress.ip_address(one)) for one in addresses]
 
 
-def _pem(key: ec.EllipticCurvePrivateKey, form: serialization.PrivateFormat) -> str:
+def _pem(key: _Key, form: serialization.PrivateFormat) -> str:
     none = serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, form, none).decode()
 
@@ -136,6 +162,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "read_pair": _read_pair,
     "draft": _draft,
     "sign_self": _sign_self,
+    "pod_key": _pod_key,
 }
 
 if __name__ == "__main__":
