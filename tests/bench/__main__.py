@@ -15,6 +15,7 @@ from typing import Any
 from tests.bench import cluster
 from tests.bench.pods import agent_figures, bare_figures
 from tests.bench.probe_pods import probe_figures
+from tests.bench.table import print_table
 from tests.e2e.runtime import Runtimes
 
 REPORT = Path("build/bench.json")
@@ -66,12 +67,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    columns = [name for name in ("nodeagent", "kubelet") if name in report]
-    rows = dict.fromkeys(key for name in columns for key in report[name])
-    print(f"{'figure':36}" + "".join(f"{name:>14}" for name in columns))
-    for key in rows:
-        values = "".join(f"{report[name].get(key, '-'):>14}" for name in columns)
-        print(f"{key:36}{values}")
+    print_table(report)
     for key, value in report.get("bare", {}).items():
         print(f"bare {key:31}{value!s:>14}")
 

@@ -41,7 +41,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 class Agent:
     """One agent process on a private runtime; `kubelet` names a real kubelet's binary.
 
-    With a kubeconfig it is a member of that cluster, of the name `node`.
+    With a kubeconfig it is a member of that cluster, of the name `node`, and everybody on this
+    machine may read from its `port` (TLS).
     """
 
     def __init__(
@@ -50,10 +51,16 @@ class Agent:
         self.runtime, self._kubelet = runtime, kubelet
         self._node, self._kubeconfig = node, kubeconfig
         self.root = runtime.agent_root
+        self.port = 0
         self.manifests = self.root / "manifests"
         self.socket = self.root / "agent.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self._staging = self.root / "staging"
+
+    @property
+    def is_kubelet(self) -> bool:
+        """Whether it is a kubelet."""
+        return bool(self._kubelet)
 
     def prepare(self) -> None:
         """Empty folders and a configuration file."""
@@ -78,8 +85,11 @@ class Agent:
         if self._kubeconfig:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            config |= {"address": "127.0.0.1", "port": port, "healthzPort": 0}
+                self.port = free.getsockname()[1]
+            config |= {"address": "127.0.0.1", "port": self.port, "healthzPort": 0}
+            config |= {
+                "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}}
+            }
             config |= {"evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%"}}
         (self.root / "config.yaml").write_text(json.dumps(config))
 
@@ -112,6 +122,10 @@ class Agent:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
 
     @property
     def pid(self) -> int:

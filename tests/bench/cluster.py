@@ -1,25 +1,26 @@
 """A member of a cluster under load: `python -m tests.bench cluster`.
 
 Pods are created through the API and bound to the node at once; a watch of our own tells when each
-is Running. The agent reaches the server through a proxy that counts bytes. Without --admin and
---node-config the small API server of the tests is used, in a process of its own; with them any
+is Running. The agent reaches the server through a proxy that counts bytes; `/metrics/cadvisor` is
+scraped from its port. With --kubelet the same is done to a kubelet, on the same runtime and with a
+server just as new. The server is the small one of the tests, in a process of its own; with
+--control-plane it is etcd and kube-apiserver of that folder; with --admin and --node-config any
 other: the administrator's kubeconfig, and one of the node that --name calls.
 """
 
 import argparse
 import asyncio
 import json
-import subprocess
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import yaml
+import msgspec
 from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
@@ -27,34 +28,51 @@ from nodeagent.adapters.kube.client import KubeClient, Rate
 from nodeagent.adapters.kube.kubeconfig import load_kubeconfig
 from nodeagent.aio.threads import Threads
 from nodeagent.core.node_object import is_ready
-from nodeagent.errors import ApiError
+from nodeagent.errors import ApiConflict
 from nodeagent.model.api import NODES, PODS, ApiKind, Purpose
 from tests.bench.agent import Agent
+from tests.bench.api import Server, real_server, small_server, through
 from tests.bench.counting_proxy import Flow, Proxy, counting
+from tests.bench.scraping import choose_tier, scrape_figures
 from tests.bench.spent import api_bytes
+from tests.bench.table import print_table
+from tests.contracts.control_plane import NODE, assets
 from tests.e2e.runtime import Runtime, Runtimes
 
 IMAGE = "localhost/nodeagent/busybox:1"
-NAMESPACE = "nodeagent-bench"
 NAMESPACES: ApiKind[v1.Namespace] = ApiKind(
     type=v1.Namespace, plural="namespaces", namespaced=False
+)
+ACCOUNTS: ApiKind[v1.ServiceAccount] = ApiKind(
+    type=v1.ServiceAccount, plural="serviceaccounts", namespaced=True
 )
 IDLE_SECONDS = 60.0
 Figures = dict[str, Any]
 Say = Callable[[str], None]
 
 
-class Bench:
-    """One agent at one server; `admin` and `node_config` are kubeconfigs."""
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How many pods at once, in each turn, and how many scrapes of each tier."""
 
-    def __init__(self, agent: Agent, api: KubeClient, proxy: Proxy, *, node: str, say: Say) -> None:
+    counts: tuple[int, ...]
+    scrapes: int
+
+
+class Bench:
+    """One agent at one server."""
+
+    def __init__(
+        self, agent: Agent, api: KubeClient, proxy: Proxy, *, node: str, plan: Plan, say: Say
+    ) -> None:
         self._agent, self._api, self._proxy = agent, api, proxy
-        self._node, self._say = node, say
+        self._node, self._plan, self._say = node, plan, say
+        self._namespace = f"bench-{'kubelet' if agent.is_kubelet else 'nodeagent'}"
         self._running: dict[str, float] = {}
         self._gone: dict[str, float] = {}
 
-    async def figures(self, counts: tuple[int, ...]) -> Figures:
-        """Everything, with so many pods at once."""
+    async def figures(self) -> Figures:
+        """Everything."""
+        counts = self._plan.counts
         await self._make_namespace()
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
@@ -68,6 +86,7 @@ class Bench:
                 figures |= await self._many(count)
                 if count == max(counts):
                     figures |= await self._idle(count)
+                figures |= await self._scrapes(count)
                 figures |= await self._empty(count)
             watch.cancel()
         return figures
@@ -94,13 +113,26 @@ class Bench:
             **_bytes(f"pods_{count}", flow, used, count),
         }
 
+    async def _scrapes(self, count: int) -> Figures:
+        figures: Figures = {}
+        rounds = self._plan.scrapes
+        for tier in ("",) if self._agent.is_kubelet else ("standard", "full"):
+            self._say(f"{rounds} scrapes {tier}".strip())
+            if tier:
+                choose_tier(self._agent, tier)
+            name = f"scrape_{count}_{tier or 'full'}"
+            figures |= await asyncio.to_thread(scrape_figures, self._agent, name, rounds=rounds)
+        if not self._agent.is_kubelet:
+            choose_tier(self._agent, "standard")
+        return figures
+
     async def _empty(self, count: int) -> Figures:
         names = [f"b{count}-{number}" for number in range(count)]
         self._gone.clear()
         began, flow = time.perf_counter(), self._proxy.flow.copy()
         before = self._agent.usage()
         for name in names:
-            await self._api.delete(PODS, name, NAMESPACE, purpose=Purpose.PODS)
+            await self._api.delete(PODS, name, self._namespace, purpose=Purpose.PODS)
         await self._until(lambda: all(name in self._gone for name in names), 300)
         took = time.perf_counter() - began
         await asyncio.sleep(2)
@@ -133,17 +165,23 @@ class Bench:
     # --- the API ----------------------------------------------------------------------------
 
     async def _make_namespace(self) -> None:
-        body = v1.Namespace(metadata=meta_v1.ObjectMeta(name=NAMESPACE))
-        try:
-            await self._api.create(NAMESPACES, body, purpose=Purpose.PODS)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                raise
+        """With its service account, which a server without controllers would never have."""
+        space = v1.Namespace(metadata=meta_v1.ObjectMeta(name=self._namespace))
+        account = v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default"))
+        with suppress(ApiConflict):
+            await self._api.create(NAMESPACES, space, purpose=Purpose.PODS)
+        with suppress(ApiConflict):
+            await self._api.create(ACCOUNTS, account, self._namespace, purpose=Purpose.PODS)
+
+    async def leave(self) -> None:
+        """Delete what is left in the API."""
+        await self._api.delete(NAMESPACES, self._namespace, purpose=Purpose.PODS)
+        await self._api.delete(NODES, self._node, purpose=Purpose.NODE)
 
     async def _create(self, name: str) -> None:
         container = v1.Container(name="c", image=IMAGE, command=["sleep", "1000000"])
         pod = v1.Pod(
-            metadata=meta_v1.ObjectMeta(name=name, namespace=NAMESPACE),
+            metadata=meta_v1.ObjectMeta(name=name, namespace=self._namespace),
             spec=v1.PodSpec(
                 nodeName=self._node,
                 containers=[container],
@@ -152,19 +190,11 @@ class Bench:
                 enableServiceLinks=False,
             ),
         )
-        while True:
-            try:
-                await self._api.create(PODS, pod, NAMESPACE, purpose=Purpose.PODS)
-            except ApiError as error:  # the service account of a new namespace is still to come
-                if "serviceaccount" not in error.detail:
-                    raise
-                await asyncio.sleep(0.2)
-            else:
-                return
+        await self._api.create(PODS, pod, self._namespace, purpose=Purpose.PODS)
 
     async def _watch(self) -> None:
         known: set[str] = set()
-        async for told in self._api.watch(PODS, NAMESPACE, purpose=Purpose.PODS):
+        async for told in self._api.watch(PODS, self._namespace, purpose=Purpose.PODS):
             now = time.perf_counter()
             names = {key.partition("/")[2]: pod for key, pod in told.items.items()}
             for name in known - names.keys():
@@ -197,72 +227,21 @@ def _bytes(name: str, before: Flow, after: Flow, count: int) -> Figures:
     }
 
 
-class Server:
-    """Where the API is: kubeconfigs of the administrator and of the node."""
-
-    def __init__(self, admin: Path, node_config: Path, name: str) -> None:
-        self.admin, self.node_config, self.name = admin, node_config, name
-
-
-@contextmanager
-def small_server(folder: Path, name: str) -> Iterator[Server]:
-    """The tests' own, in a process of its own."""
-    program = [sys.executable, "-m", "tests.bench.cluster", "--serve", str(folder), "--name", name]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            process.stdout.readline()
-            yield Server(folder / "admin.conf", folder / "node.conf", name)
-        finally:
-            process.terminate()
-
-
-async def serve(folder: Path, name: str) -> None:
-    """Be the small server until ended."""
-    from tests.apiserver.cluster import Cluster
-
-    cluster = Cluster(folder)
-    cluster.start()
-    cluster.kubeconfig()
-    cluster.kubeconfig(cluster.node(name), name="node.conf")
-    print("ready", flush=True)
-    await asyncio.Event().wait()
-
-
-def through(config: Path, proxy: Proxy, folder: Path) -> Path:
-    """The kubeconfig as it reaches the same server through the proxy."""
-    text = yaml.safe_load(config.read_text())
-    cluster = text["clusters"][0]["cluster"]
-    cluster["tls-server-name"] = urlsplit(cluster["server"]).hostname
-    cluster["server"] = f"https://127.0.0.1:{proxy.port}"
-    path = folder / "through.conf"
-    path.write_text(yaml.safe_dump(text))
-    path.chmod(0o600)
-    return path
-
-
-def measure(
-    runtime: Runtime, server: Server, *, counts: tuple[int, ...], kubelet: str, say: Say
-) -> Figures:
+def measure(runtime: Runtime, server: Server, plan: Plan, *, kubelet: str, say: Say) -> Figures:
     """All figures of one agent."""
-    address = urlsplit(yaml.safe_load(server.admin.read_text())["clusters"][0]["cluster"]["server"])
     threads = Threads()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        counting(address.hostname or "", address.port or 443) as proxy,
-    ):
+    with tempfile.TemporaryDirectory() as folder, counting(*server.address) as proxy:
         config = through(server.node_config, proxy, Path(folder))
         agent = Agent(runtime, kubelet=kubelet, node=server.name, kubeconfig=str(config))
         agent.prepare()
         api = KubeClient(load_kubeconfig(server.admin), threads=threads, rate=Rate(qps=0))
 
         async def run() -> Figures:
-            bench = Bench(agent, api, proxy, node=server.name, say=say)
+            bench = Bench(agent, api, proxy, node=server.name, plan=plan, say=say)
             try:
-                return await bench.figures(counts)
+                return await bench.figures()
             finally:
-                await api.delete(NAMESPACES, NAMESPACE, purpose=Purpose.PODS)
-                await api.delete(NODES, server.name, purpose=Purpose.NODE)
+                await bench.leave()
                 api.close()
 
         try:
@@ -275,43 +254,55 @@ def measure(
 def main(arguments: list[str]) -> int:
     """Measure, print, and write every figure as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench cluster", description=__doc__)
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--runtime", default="system", help="system, trixie or forky")
     parser.add_argument("--pods", default="20,110", help="how many at once, comma-separated")
-    parser.add_argument("--kubelet", default="", help="measure this kubelet instead")
+    parser.add_argument("--scrapes", type=int, default=100, help="of each tier and number of pods")
+    parser.add_argument(
+        "--kubelet",
+        default=os.environ.get("KUBELET", ""),
+        help="measure this kubelet after nodeagent (KUBELET)",
+    )
+    parser.add_argument(
+        "--control-plane",
+        type=Path,
+        default=assets(),
+        help="a folder with etcd and kube-apiserver to be the server (KUBEBUILDER_ASSETS)",
+    )
     parser.add_argument("--admin", type=Path, help="the administrator's kubeconfig")
     parser.add_argument("--node-config", type=Path, help="the node's kubeconfig")
-    parser.add_argument("--name", default="bench", help="the node's name")
+    parser.add_argument("--name", default=NODE, help="the node's name")
     parser.add_argument("--report", type=Path, default=Path("build/bench-cluster.json"))
     args = parser.parse_args(arguments)
-    if args.serve:
-        asyncio.run(serve(args.serve, args.name))
-        return 0
-    counts = tuple(int(number) for number in args.pods.split(","))
+    plan = Plan(counts=tuple(int(n) for n in args.pods.split(",")), scrapes=args.scrapes)
     began = time.perf_counter()
 
     def say(text: str) -> None:
         print(f"[{time.perf_counter() - began:6.1f}s] {text}", file=sys.stderr, flush=True)
 
+    report: dict[str, Figures] = {}
     runtimes = Runtimes()
     try:
         runtime = runtimes.get(args.runtime)
-        if args.admin:
-            server = Server(args.admin, args.node_config, args.name)
-            figures = measure(runtime, server, counts=counts, kubelet=args.kubelet, say=say)
-        else:
-            with (
-                tempfile.TemporaryDirectory() as folder,
-                small_server(Path(folder), args.name) as server,
-            ):
-                figures = measure(runtime, server, counts=counts, kubelet=args.kubelet, say=say)
+        for agent in ("nodeagent", *(["kubelet"] if args.kubelet else [])):
+            say(f"{agent}, load {os.getloadavg()[0]:.1f}")
+            kubelet = args.kubelet if agent == "kubelet" else ""
+            with _server(args) as server:
+                report[agent] = measure(runtime, server, plan, kubelet=kubelet, say=say)
+            runtime.remove_pods()
     finally:
         runtimes.close()
     args.report.parent.mkdir(parents=True, exist_ok=True)
-    args.report.write_text(json.dumps(figures, indent=2) + "\n")
-    for key, value in figures.items():
-        print(f"{key:40}{value:>12}")
+    args.report.write_text(json.dumps(report, indent=2) + "\n")
+    print_table(report)
     return 0
+
+
+def _server(args: argparse.Namespace) -> AbstractContextManager[Server]:
+    if args.admin:
+        return nullcontext(Server(admin=args.admin, node_config=args.node_config, name=args.name))
+    if args.control_plane:
+        return real_server(args.control_plane, args.name)
+    return small_server(args.name)
 
 
 if __name__ == "__main__":
