@@ -19,7 +19,7 @@ from nodeagent.core.container_series import (
     TASKS,
 )
 from nodeagent.core.disk_series import disk_lines, fs_lines
-from nodeagent.core.exposition import END, Family, head, label_text, stamp
+from nodeagent.core.exposition import END, Family, escaped, head, label_text, stamp
 from nodeagent.core.machine_series import machine_lines
 from nodeagent.model.machine import Disks, Machine
 from nodeagent.model.observed import ObservedPod, Phase
@@ -186,7 +186,7 @@ def _lines(
 
 def _networks(rows: Iterable[Row], tier: Tier, scene: Scene) -> Iterator[tuple[Family, list[str]]]:
     shown = [
-        (f'{row.labels},interface="{interface.name}"', interface, row.end)
+        (f'{row.labels},interface="{escaped(interface.name)}"', interface, row.end)
         for row in rows
         for interface in row.network
         if not interface.name.startswith(_IGNORED)

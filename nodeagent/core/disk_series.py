@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from nodeagent.core.exposition import Family, stamp
+from nodeagent.core.exposition import Family, escaped, stamp
 from nodeagent.model.machine import BlockDevice, Disks, MountedDevice
 from nodeagent.model.scrapes import Tier
 from nodeagent.model.usage import CgroupKind, DeviceIo, Layer, Use
@@ -221,4 +221,4 @@ def _detailed(seen: list[tuple[str, DeviceIo, str]]) -> Told:
 
 
 def _quoted(device: str) -> str:
-    return f'"{device}"' if '"' not in device and "\\" not in device else '""'
+    return f'"{escaped(device)}"'

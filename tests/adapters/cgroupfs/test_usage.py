@@ -4,15 +4,18 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from nodeagent.adapters.cgroupfs.usage import CgroupUsage
 from nodeagent.aio.threads import Threads
 from nodeagent.core.cadvisor import Scene, cadvisor_page
 from nodeagent.core.container_families import GROUPS, USE_FAMILIES
+from nodeagent.core.exposition import encoded
 from nodeagent.model.machine import BlockDevice, Dimm, Disks, Machine, MountedDevice
 from nodeagent.model.scrapes import Tier
 from nodeagent.model.usage import (
@@ -27,6 +30,7 @@ from nodeagent.model.usage import (
 )
 from tests.fakes.cgroup_trees import AT, PARENTS, Tree, make_tree
 
+read_openmetrics: Any = openmetrics_parser.text_string_to_metric_families  # has no types
 GOLDEN = Path(__file__).parents[2] / "data" / "metrics"
 DISKS = Disks(
     devices=(BlockDevice(major=254, minor=0, name="vda", reads=7, sectors_read=80, read_ms=1500),),
@@ -148,6 +152,31 @@ def test_each_tier_has_all_that_the_one_before_has(tmp_path: Path) -> None:
     pages = [cadvisor_page(scene(tree, tier), tier, openmetrics=False) for tier in Tier]
     lines = [{line for line in page.splitlines() if line[0] != "#"} for page in pages]
     assert lines[0] < lines[1] < lines[2]
+
+
+HOSTILE = 'a"b\\c,{d}="e'
+
+
+def test_names_of_interfaces_devices_and_images_cannot_break_the_page(tmp_path: Path) -> None:
+    """A container may name its interfaces as it likes, but for spaces, slashes and colons."""
+    tree = make_tree(tmp_path, version=1)
+    for dev in tree.proc.glob("*/net/dev"):
+        dev.write_text(dev.read_text().replace("eth0", HOSTILE))
+    seen = scene(tree, Tier.FULL)
+    pod = tree.pods[0]
+    container = msgspec.structs.replace(pod.containers[0], image=f"{HOSTILE}\n\udcff")
+    pods = (msgspec.structs.replace(pod, containers=(container,)),)
+    mounted = (msgspec.structs.replace(DISKS.mounted[0], device=f"/dev/{HOSTILE}"),)
+    layers = {container.id: Layer(at=AT, used=1, inodes=1, place=f"/{HOSTILE}\n")}
+    disks = msgspec.structs.replace(DISKS, mounted=mounted)
+    seen = msgspec.structs.replace(seen, pods=pods, disks=disks, layers=layers)
+    for openmetrics, reader in ((False, text_string_to_metric_families), (True, read_openmetrics)):
+        page = encoded(cadvisor_page(seen, Tier.FULL, openmetrics=openmetrics)).decode()
+        samples = [s for family in reader(page) for s in family.samples]
+        told = {name: {s.labels.get(name) for s in samples} for name in ("image", "interface")}
+        assert f"{HOSTILE}\n?" in told["image"] and HOSTILE in told["interface"]
+        devices = {s.labels.get("device") for s in samples if s.name == "container_fs_usage_bytes"}
+        assert devices == {f"/dev/{HOSTILE}", f"/{HOSTILE}\n"}
 
 
 def of_kind(reading: Reading, kind: CgroupKind) -> CgroupReading:
