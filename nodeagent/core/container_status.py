@@ -16,7 +16,7 @@ from nodeagent.core.restart import (
     restart_at,
     restart_decision,
 )
-from nodeagent.core.times import as_time_or_none, short_duration
+from nodeagent.core.times import as_time, as_time_or_none, short_duration
 from nodeagent.model.memory import Health, ImageState, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer, SeenMount
@@ -25,6 +25,10 @@ RESTARTING_ALL = "RestartingAllContainers"
 MESSAGES_BYTES = 12 * 1024
 LOST_WHEN_DELETED = (
     "The container could not be located when the pod was deleted.  The container used to be Running"
+)
+INIT_LOST = (
+    "Unable to get init container status from container runtime and pod has been initialized, "
+    "treat it as exited normally"
 )
 LOST_WHEN_TERMINATED = "The container could not be located when the pod was terminated"
 
@@ -135,8 +139,8 @@ def terminated_state(view: View, seen: SeenContainer) -> v1.ContainerStateTermin
         signal=(signal_of(seen.exit_code) or None) if reason == "Error" else None,
         reason=reason,
         message=_bounded(shown_message(seen, note), view.memory.pod.spec) or None,
-        startedAt=as_time_or_none(seen.started_at),
-        finishedAt=as_time_or_none(seen.finished_at),
+        startedAt=as_time(seen.started_at),  # one that never started: 1970, as a kubelet tells it
+        finishedAt=as_time(seen.finished_at),
         containerID=_container_id(view, seen),
     )
 
@@ -189,7 +193,7 @@ def _without_record(
         volumeMounts=_volume_mounts(spec),
     )
     if kind is Kind.INIT and view.has_begun:
-        done = v1.ContainerStateTerminated(exitCode=0, reason="Completed")
+        done = v1.ContainerStateTerminated(exitCode=0, reason="Completed", message=INIT_LOST)
         kept = before.state.terminated if before and before.state else None
         return msgspec.structs.replace(
             status, ready=True, state=v1.ContainerState(terminated=kept or done)

@@ -37,29 +37,45 @@ class ImageName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_image(image: str) -> ImageName:
-    """Take a reference apart (distribution's reference grammar).
+    """Take a reference apart (distribution's reference grammar, and its words for what is wrong).
 
     ImageNameInvalid says what does not fit.
     """
-    match = _REFERENCE.fullmatch(image)
-    if match is None or _ID.fullmatch(image):
-        raise _invalid(image, _why(image))
-    name, digest = match["name"], match["digest"] or ""
+    if _ID.fullmatch(image):
+        why = f"invalid repository name ({image}), cannot specify 64-byte hexadecimal strings"
+        raise _invalid(image, why)
+    host, rest = _split(image)
+    remote = rest.partition(":")[0]
+    if remote != remote.lower():
+        why = f"invalid reference format: repository name ({remote}) must be lowercase"
+        raise _invalid(image, why)
+    match = _REFERENCE.fullmatch(f"{host}/{rest}")
+    if match is None:
+        only_case = _REFERENCE.fullmatch(f"{host}/{rest}".lower()) is not None
+        why = "repository name must be lowercase" if only_case else "invalid reference format"
+        raise _invalid(image, why)
+    digest = match["digest"] or ""
     algorithm, _, value = digest.partition(":")
     if digest and len(value) != _HEX_LENGTH.get(algorithm, len(value)):
         raise _invalid(image, "invalid checksum digest length")
-    first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
-        host, path = first, rest
-    else:
-        host, path = DEFAULT_HOST, name if slash else f"library/{name}"
-    if host == "index.docker.io":
-        host = DEFAULT_HOST
-    if host == DEFAULT_HOST and "/" not in path:
-        path = f"library/{path}"
+    path = match["name"].removeprefix(f"{host}/")
     if len(path) > _NAME_MAX:
         raise _invalid(image, f"repository name must not be more than {_NAME_MAX} characters")
     return ImageName(host=host, path=path, tag=match["tag"] or "", digest=digest)
+
+
+def _split(image: str) -> tuple[str, str]:
+    """The registry, and all that comes after it; both complete."""
+    first, slash, rest = image.partition("/")
+    if not slash:
+        return DEFAULT_HOST, f"library/{image}"
+    if first == "index.docker.io":
+        first = DEFAULT_HOST
+    elif first != "localhost" and not set(".:") & set(first) and first == first.lower():
+        first, rest = DEFAULT_HOST, image
+    if first == DEFAULT_HOST and "/" not in rest:
+        rest = f"library/{rest}"
+    return first, rest
 
 
 def normalize_image(image: str) -> str:
@@ -80,16 +96,6 @@ def full_name(image: str) -> str:
         + (f":{tag}" if tag else "")
         + (f"@{parsed.digest}" if parsed.digest else "")
     )
-
-
-def _why(image: str) -> str:
-    if not image:
-        return "repository name must have at least one component"
-    if _ID.fullmatch(image):
-        return "a name of 64 hexadecimal digits is an image id, not a repository"
-    if _REFERENCE.fullmatch(image.lower()):
-        return "repository name must be lowercase"
-    return "invalid reference format"
 
 
 def _invalid(image: str, why: str) -> ImageNameInvalid:

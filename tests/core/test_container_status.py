@@ -64,6 +64,13 @@ def test_an_end_tells_the_runtimes_reason_or_the_usual_one(
     assert told.state.terminated.containerID == "containerd://web-0"
 
 
+def test_an_end_without_a_start_has_the_epoch_for_it() -> None:
+    record = replace(ended(code=128, reason="StartError", at=90.0), started_at=0.0)
+    told = shown(remembered(a_pod(restartPolicy="Never")), sight(record))
+    assert told.state and told.state.terminated
+    assert told.state.terminated.startedAt == as_time(0.0)
+
+
 def test_a_container_that_waits_tells_what_will_be_mounted() -> None:
     mounts = [
         v1.VolumeMount(name="v", mountPath="/v"),

@@ -53,9 +53,13 @@ def test_the_tag_latest_is_meant_where_nothing_is_said(image: str, asked: str, f
 @pytest.mark.parametrize(
     ("image", "why"),
     [
-        ("", "must have at least one component"),
-        ("Busybox", "must be lowercase"),
-        ("r.example/App:v1", "must be lowercase"),
+        ("", "invalid reference format"),
+        (
+            "Busybox",
+            "invalid reference format: repository name (library/Busybox) must be lowercase",
+        ),
+        ("r.example/App:v1", "invalid reference format: repository name (App) must be lowercase"),
+        ("büsY:x", "invalid reference format: repository name (library/büsY) must be lowercase"),
         ("busybox:", "invalid reference format"),
         ("busybox:-x", "invalid reference format"),
         (" busybox", "invalid reference format"),
@@ -63,7 +67,10 @@ def test_the_tag_latest_is_meant_where_nothing_is_said(image: str, asked: str, f
         ("https://r.example/app", "invalid reference format"),
         ("app@sha256:abc", "invalid reference format"),
         ("app@sha256:" + "a" * 63, "invalid checksum digest length"),
-        ("a" * 64, "an image id, not a repository"),
+        (
+            "a" * 64,
+            f"invalid repository name ({'a' * 64}), cannot specify 64-byte hexadecimal strings",
+        ),
         ("r.example/" + "a/" * 128 + "b", "must not be more than 255 characters"),
         ("büsybox", "invalid reference format"),
     ],
