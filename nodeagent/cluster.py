@@ -54,7 +54,7 @@ DECLARED = (  # features whose gates a node declares (KEP-5328)
     "RestartAllContainersOnContainerExits",
     "UserNamespacesHostNetworkSupport",
 )
-SEAL_KEY = "nodeagent-data.key"  # beside the kubeconfig, apart from the data that it seals
+SEAL_KEY = "pki/nodeagent-data.key"  # in the kubeconfig's folder: kubeadm reset clears that one
 UNINITIALIZED = v1.Taint(
     key="node.cloudprovider.kubernetes.io/uninitialized", value="true", effect="NoSchedule"
 )
@@ -102,7 +102,7 @@ class Cluster:
         """What pods refer to: of the API for its own pods, of `local` for static ones."""
         access, paths = self._settings.cluster, self._settings.paths
         assert access is not None
-        key = access.kubeconfig.with_name(SEAL_KEY)
+        key = access.kubeconfig.parent / SEAL_KEY
         self._data = ClusterData(
             self.client,
             SealedVault(str(paths.root), key=key, threads=self._threads),

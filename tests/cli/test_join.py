@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from nodeagent.adapters.host.key_pairs import read_pair
+from nodeagent.cluster import SEAL_KEY
 from tests.apiserver.authority import Authority
 from tests.apiserver.bootstrap import BootstrapToken, put_cluster_info
 from tests.apiserver.cluster import RunningCluster, kubelet_defaults, running_cluster
@@ -77,6 +78,7 @@ def test_a_join_leaves_the_files_that_kubeadm_leaves_and_a_reset_none(
     assert token.partition(".")[2] not in told
     for path in files(tmp_path):
         assert token.partition(".")[2] not in (tmp_path / path).read_text()
+    (tmp_path / "etc/kubernetes" / SEAL_KEY).write_bytes(b"as the agent makes it")
     gone = run("reset", "--prefix", str(tmp_path))
     assert gone.returncode == 0, gone.stderr
     assert files(tmp_path) == []
