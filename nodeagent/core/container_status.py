@@ -6,7 +6,7 @@ import msgspec
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.containers import Kind, each_container
-from nodeagent.core.ends import shown_message, shown_reason, signal_of
+from nodeagent.core.ends import shown_message, shown_reason
 from nodeagent.core.image_wait import image_wait
 from nodeagent.core.resize import resources_of
 from nodeagent.core.restart import (
@@ -17,7 +17,8 @@ from nodeagent.core.restart import (
     restart_decision,
 )
 from nodeagent.core.times import as_time, as_time_or_none, short_duration
-from nodeagent.model.memory import Health, ImageState, PodMemory
+from nodeagent.model.ends import EndReason
+from nodeagent.model.memory import Health, PodMemory
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer, SeenMount
 
@@ -136,7 +137,6 @@ def terminated_state(view: View, seen: SeenContainer) -> v1.ContainerStateTermin
     reason = shown_reason(seen, note)
     return v1.ContainerStateTerminated(
         exitCode=seen.exit_code,
-        signal=(signal_of(seen.exit_code) or None) if reason == "Error" else None,
         reason=reason,
         message=_bounded(shown_message(seen, note), view.memory.pod.spec) or None,
         startedAt=as_time(seen.started_at),  # one that never started: 1970, as a kubelet tells it
@@ -171,7 +171,7 @@ def _unknown(message: str) -> v1.ContainerStateTerminated:
 def _default_waiting(view: View, kind: Kind, name: str) -> v1.ContainerStateWaiting:
     message = None if view.memory.ending else image_wait(view.memory.images, name)
     has_init = bool(view.memory.pod.spec.initContainers)
-    waits_for_init = kind in (Kind.INIT, Kind.SIDECAR) or (has_init and kind is Kind.REGULAR)
+    waits_for_init = has_init or kind in (Kind.INIT, Kind.SIDECAR)
     return v1.ContainerStateWaiting(
         reason="PodInitializing" if waits_for_init else "ContainerCreating", message=message
     )
@@ -187,7 +187,7 @@ def _without_record(
         imageID="",
         restartCount=count,
         ready=False,
-        started=False,
+        started=None if kind is Kind.EPHEMERAL else False,
         state=v1.ContainerState(waiting=_default_waiting(view, kind, spec.name)),
         lastState=_kept_last(before),
         volumeMounts=_volume_mounts(spec),
@@ -237,7 +237,7 @@ def _trouble(view: View, name: str) -> v1.ContainerStateWaiting | None:
     if trouble is not None:
         return v1.ContainerStateWaiting(reason=trouble.reason, message=trouble.message or None)
     for key, image in sorted(view.memory.images.items()):
-        if key.partition("/")[0] == name and image.state is ImageState.FAILED:
+        if key.partition("/")[0] == name and image.reason:
             return v1.ContainerStateWaiting(reason=image.reason, message=image.message or None)
     return None
 
@@ -246,7 +246,7 @@ def _held_back(
     view: View, kind: Kind, spec: v1.Container, newest: SeenContainer, status: v1.ContainerStatus
 ) -> v1.ContainerStatus:
     """An ended container that will run again shows why it waits; its end moves to lastState."""
-    if newest.phase is Phase.CREATED:
+    if newest.phase is Phase.CREATED or _hook_failed(view, newest):
         return _with_trouble(view, spec.name, status)
     if newest.phase is not Phase.EXITED or view.memory.ending is not None:
         return status
@@ -263,6 +263,13 @@ def _held_back(
     return msgspec.structs.replace(
         status, state=v1.ContainerState(waiting=waiting), lastState=ended
     )
+
+
+def _hook_failed(view: View, newest: SeenContainer) -> bool:
+    """Whether it runs, and is about to be stopped since its postStart hook failed."""
+    note = view.memory.ends.get(newest.id)
+    failed = note is not None and note.reason is EndReason.POST_START
+    return failed and newest.phase is Phase.RUNNING
 
 
 def _waiting(
@@ -296,12 +303,12 @@ def backoff_message(delay: str, container: str, memory: PodMemory) -> str:
 def _with_health(
     view: View, kind: Kind, spec: v1.Container, newest: SeenContainer, status: v1.ContainerStatus
 ) -> v1.ContainerStatus:
-    running = newest.phase is Phase.RUNNING
+    running = newest.phase is Phase.RUNNING and not _hook_failed(view, newest)
     if kind is Kind.INIT:
         done = newest.phase is Phase.EXITED and newest.exit_code == 0
         return msgspec.structs.replace(status, ready=done, started=running)
     if kind is Kind.EPHEMERAL:
-        return msgspec.structs.replace(status, started=running)
+        return msgspec.structs.replace(status, started=None)  # a kubelet never says
     health = _health(view, spec, newest)
     return msgspec.structs.replace(
         status,

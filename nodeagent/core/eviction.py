@@ -1,5 +1,6 @@
 """When the node is short, and which pod has to go first ("Node-pressure Eviction")."""
 
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
@@ -80,8 +81,14 @@ def thresholds_of(
 def quantity(value: str, capacity: int) -> int:
     """A threshold's value in whole units."""
     if value.endswith("%"):
-        return int(capacity * float(value[:-1]) / 100)
+        return int(capacity * _single(_single(float(value[:-1])) / 100))
     return amount("memory", value)
+
+
+def _single(value: float) -> float:
+    """The nearest number of 32 bits: shares are rounded so, and allocatable must be the same."""
+    found: float = struct.unpack("f", struct.pack("f", value))[0]
+    return found
 
 
 def judge(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from nodeagent.core.dead import dead_allowance
-from nodeagent.core.eviction import thresholds_of
+from nodeagent.core.eviction import quantity, thresholds_of
 from nodeagent.core.image_gc import GcRules
 from nodeagent.core.log_rotation import LogRules
 from nodeagent.core.quantity import amount
@@ -124,16 +124,8 @@ def allocatable(settings: Settings, capacity: Mapping[str, int]) -> dict[str, in
         for signal, threshold in settings.kubelet.eviction_hard.items():
             name = _EVICTION_RESOURCE.get(signal)
             if name in left and name is not None:
-                left[name] = max(left[name] - _threshold(threshold, capacity[name]), 0)
+                left[name] = max(left[name] - quantity(str(threshold), capacity[name]), 0)
     pages = sum(value for name, value in capacity.items() if name.startswith("hugepages-"))
     if "memory" in left:
         left["memory"] = max(left["memory"] - pages, 0)
     return left
-
-
-def _threshold(text: object, capacity: int) -> int:
-    """A threshold in bytes: a quantity, or percent of the capacity."""
-    value = str(text)
-    if value.endswith("%"):
-        return int(capacity * float(value[:-1]) / 100)
-    return amount("memory", value)

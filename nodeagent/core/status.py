@@ -38,7 +38,7 @@ def derive_status(
     """
     old = memory.status or v1.PodStatus()
     if memory.rejected is not None:
-        return _rejected(memory, old, node, now)
+        return _rejected(memory, old, now)
     statuses = _container_statuses(memory, seen, node, rules, now)
     flat = [s for group in statuses.values() for s in group]
     phase = _phase(memory, seen, flat, old)
@@ -86,7 +86,7 @@ def _with_resources(memory: PodMemory, status: v1.PodStatus) -> v1.PodStatus:
     return msgspec.structs.replace(
         status,
         allocatedResources=allocated or None,
-        resources=has if requests or limits else None,
+        resources=has,
     )
 
 
@@ -103,7 +103,8 @@ def _generation(memory: PodMemory) -> int | None:
     return (metadata.generation if metadata else None) or None
 
 
-def _rejected(memory: PodMemory, old: v1.PodStatus, node: NodeFacts, now: float) -> v1.PodStatus:
+def _rejected(memory: PodMemory, old: v1.PodStatus, now: float) -> v1.PodStatus:
+    """Nothing of it was ever here: no address, no condition but those that others made."""
     assert memory.rejected is not None
     return v1.PodStatus(
         phase="Failed",
@@ -112,8 +113,7 @@ def _rejected(memory: PodMemory, old: v1.PodStatus, node: NodeFacts, now: float)
         startTime=old.startTime or as_time(now),
         qosClass=qos_class(memory.pod.spec),
         observedGeneration=_generation(memory),
-        hostIP=node.ips[0] if node.ips else None,
-        conditions=old.conditions,
+        conditions=list(memory.pod.others) or None,
     )
 
 

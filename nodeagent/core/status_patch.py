@@ -65,6 +65,14 @@ def is_urgent(known: v1.Pod, shown: v1.PodStatus) -> bool:
     return _ready(old) != _ready(shown) or _states(old) != _states(shown)
 
 
+def is_leaving(known: v1.Pod, shown: v1.PodStatus) -> bool:
+    """Whether the pod is deleted and its containers are over: what is left follows at once, and
+    nobody waits for the first half of it."""
+    meta = known.metadata
+    deleted = meta is not None and meta.deletionTimestamp is not None
+    return deleted and shown.phase in TERMINAL and not is_mirror(known)
+
+
 def may_go(known: v1.Pod) -> bool:
     """Whether the API's pod waits for nothing but its removal: deleted, over, and no mirror."""
     meta, status = known.metadata, known.status

@@ -4,6 +4,7 @@ Source: behaviour of a kubelet, "Lifecycle hooks"; KEP-3960 for sleep.
 """
 
 import asyncio
+import json
 from typing import Protocol
 
 import structlog
@@ -103,27 +104,30 @@ class Hooks:
         pod, container, container_id, ip = at
         try:
             if hook.exec is not None:
-                detail = await self._exec(container_id, hook.exec, limit=limit)
+                wrong = await self._exec(container_id, hook.exec, limit=limit)
             elif hook.httpGet is not None:
-                detail = await self._request(pod, container, hook.httpGet, ip)
+                wrong = await self._request(pod, container, hook.httpGet, ip)
             elif hook.sleep is not None:
-                detail = await self._sleep(hook.sleep.seconds)
+                wrong = await self._sleep(hook.sleep.seconds)
             else:
-                detail = "invalid handler: a hook is one of exec, httpGet and sleep"
+                wrong = "invalid handler: a hook is one of exec, httpGet and sleep"
         except AgentError as error:
-            raise _failed(op, pod, container, str(error)) from error
-        if detail:
-            raise _failed(op, pod, container, detail)
+            raise _failed(op, pod, container, failure(hook, pod, container, str(error))) from error
+        if wrong:
+            raise _failed(op, pod, container, failure(hook, pod, container, wrong))
 
     async def _exec(self, id_: ContainerId, action: v1.ExecAction, *, limit: float) -> str:
         command = tuple(action.command or ())  # a hook's words are not expanded
         answer = await self._runtime.exec_sync(id_, command, limit=limit)
         if answer.timed_out:
-            return f'command "{" ".join(command)}" timed out'
+            return f"command '{' '.join(command)}' timed out"
         if not answer.exit_code:
             return ""
+        errors = answer.stderr.decode(errors="replace")[:_SHOWN]
         output = (answer.stdout + answer.stderr).decode(errors="replace")[:_SHOWN]
-        return f'command "{" ".join(command)}" exited with {answer.exit_code}: {output}'
+        said = json.dumps(output, ensure_ascii=False)
+        words = " ".join(command)
+        return f"command '{words}' exited with {answer.exit_code}: {errors}, message: {said}"
 
     async def _request(
         self, pod: DesiredPod, container: v1.Container, action: v1.HTTPGetAction, ip: str
@@ -168,3 +172,17 @@ class Hooks:
 
 def _failed(op: str, pod: DesiredPod, container: v1.Container, detail: str) -> HookFailed:
     return HookFailed(op=op, target=f"{pod.key}/{container.name}", detail=detail)
+
+
+def failure(hook: v1.LifecycleHandler, pod: DesiredPod, container: v1.Container, why: str) -> str:
+    """What is told of a hook that failed. Source of the words: a kubelet's lifecycle handlers."""
+    if hook.exec is not None:
+        what = f"Exec lifecycle hook ([{' '.join(hook.exec.command or ())}])"
+    elif hook.httpGet is not None:
+        what = f"HTTP lifecycle hook ({hook.httpGet.path or ''})"
+    elif hook.sleep is not None:
+        what = f"Sleep lifecycle hook ({hook.sleep.seconds})"
+    else:
+        return f"Cannot run handler: {why}"
+    whose = f'Container "{container.name}" in Pod "{pod.name}_{pod.namespace}({pod.uid})"'
+    return f"{what} for {whose} failed - error: {why}"

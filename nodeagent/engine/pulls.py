@@ -38,6 +38,7 @@ class _Delay(msgspec.Struct):
 
     delay: float
     at: float
+    reason: str
     error: str
 
     def left(self, now: float) -> float:
@@ -128,7 +129,7 @@ class Pulls:
             self._tell_present(ask)
             self._set_ready(ask, found)
             return
-        self._set(ask, ImageOutcome(attempt=attempt, state=ImageState.PULLING, image=image))
+        self._set(ask, _asked(ask, present))
         assert self._group is not None, "pulls are asked for before they run"
         self._group.create_task(self._work(ask), name=f"image-{pod.uid}-{name}")
 
@@ -171,9 +172,6 @@ class Pulls:
             return found
         if policy == "Never":
             detail = f'Container image "{shown}" is not present with pull policy of Never'
-            if found is not None:
-                detail = f'Container image "{shown}" is present, but the pod has no credentials '
-                detail += "for it, and its pull policy is Never"
             self._event(ask, EventType.WARNING, "ErrImageNeverPull", detail)
             raise ImageNeverPresent(op="find image", target=shown, detail=detail)
         self._check_delay(ask)
@@ -204,7 +202,7 @@ class Pulls:
         raise ImageError(
             op="pull image",
             target=ask.image,
-            detail=f"{shown}: {delay.error}",
+            detail=f"{shown}: {delay.reason}: {delay.error}",
             reason="ImagePullBackOff",
         )
 
@@ -215,12 +213,12 @@ class Pulls:
         try:
             found, began_at = await self._pull_once(ask)
         except AgentError as error:
-            self._grow_delay(ask, error.detail)
-            detail = f'failed to pull image "{shown}": {error.detail}'
-            self._event(ask, EventType.WARNING, "Failed", detail[0].upper() + detail[1:])
             reason = error.reason if isinstance(error, ImagePullFailed) else "ErrImagePull"
+            self._grow_delay(ask, reason, error.detail)
+            detail = f'Failed to pull image "{shown}": {error.detail}'
+            self._event(ask, EventType.WARNING, "Failed", detail)
             raise ImagePullFailed(
-                op="pull image", target=ask.image, detail=detail, reason=reason
+                op="pull image", target=ask.image, detail=error.detail, reason=reason
             ) from error
         self._delays.pop((ask.pod.uid, ask.image), None)
         now = self._clock.now()
@@ -270,12 +268,12 @@ class Pulls:
             self._set(ask, shown)
             self._on_done(ask.pod.uid)
 
-    def _grow_delay(self, ask: _Ask, error: str) -> None:
+    def _grow_delay(self, ask: _Ask, reason: str, error: str) -> None:
         key = (ask.pod.uid, ask.image)
         old, now = self._delays.get(key), self._clock.now()
         forgotten = old is None or now - old.at - old.delay > LONGEST_DELAY * 2
         delay = FIRST_DELAY if forgotten or old is None else min(old.delay * 2, LONGEST_DELAY)
-        self._delays[key] = _Delay(delay, now, error)
+        self._delays[key] = _Delay(delay, now, reason, error)
 
     def _fail_name(
         self,
@@ -326,3 +324,11 @@ class Pulls:
     def _event(self, ask: _Ask, type_: EventType, reason: str, message: str) -> None:
         subject = subject_of(ask.pod, ask.container.name.partition("/")[0])
         self._recorder.event(subject, type_, reason, message)
+
+
+def _asked(ask: _Ask, before: ImageOutcome | None) -> ImageOutcome:
+    """An image that failed goes on telling why until there is another answer."""
+    outcome = ImageOutcome(attempt=ask.attempt, state=ImageState.PULLING, image=ask.image)
+    if before is None or before.image != ask.image or before.state is ImageState.READY:
+        return outcome
+    return msgspec.structs.replace(outcome, reason=before.reason, message=before.message)

@@ -14,7 +14,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.aio.bell import Bell
 from nodeagent.core.mirror import is_mirror_of
-from nodeagent.core.status_patch import is_urgent, may_go, status_change
+from nodeagent.core.status_patch import is_leaving, is_urgent, may_go, status_change
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.own_pods import OwnPods
 from nodeagent.engine.ports import Clock
@@ -28,6 +28,7 @@ from nodeagent.model.memory import PodMemory
 log = structlog.get_logger()
 
 SETTLE = 0.25  # seconds that a change nobody waits for may wait for the next one
+LEAVING = 1.0  # seconds that the end of a deleted pod's containers may wait for its last status
 MOST_AT_ONCE = 10
 HOLD_FIRST, HOLD_LONGEST = 0.5, 5.0  # seconds of silence while the server is away
 FORBIDDEN = 403
@@ -105,8 +106,11 @@ class StatusReport:
         known = self._target(uid, shown)
         if known is None or shown.status is None:
             return
-        urgent = is_urgent(known, shown.status) or self._is_over(uid, known)
-        at = self._clock.now() + (0.0 if urgent else SETTLE)
+        urgent, settle = is_urgent(known, shown.status), SETTLE
+        if is_leaving(known, shown.status):
+            urgent, settle = False, LEAVING
+        urgent = urgent or self._is_over(uid, known)
+        at = self._clock.now() + (0.0 if urgent else settle)
         self._since.setdefault(uid, self._clock.now())
         before = self._due.get(uid)
         if before is None or (at, not urgent) < before:

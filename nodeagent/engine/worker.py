@@ -352,7 +352,8 @@ class PodWorker:
             self._tools.pulls.doubt(self._uid, name)
             self._tally.started(self.memory, name, error)
             self.memory = with_trouble(self.memory, action, trouble)
-            self._event(EventType.WARNING, "Failed", f"Error: {error.detail}", name)
+            if not isinstance(error, HookFailed):  # whose event is told
+                self._event(EventType.WARNING, "Failed", f"Error: {error.detail}", name)
             text = str(error)
             log.warning("container does not start", pod=self._key, container=name, error=text)
             return not isinstance(error, HookFailed)

@@ -8,6 +8,7 @@ from nodeagent.core.container_status import LOST_WHEN_DELETED
 from nodeagent.core.image_wait import PULLING, QUEUED
 from nodeagent.core.restart import backoff_key
 from nodeagent.core.times import as_time
+from nodeagent.model.ends import EndNote, EndReason
 from nodeagent.model.ids import ImageRef
 from nodeagent.model.memory import Backoff, Health, ImageOutcome, ImageState, Trouble
 from nodeagent.model.observed import ObservedPod, Phase, SeenMount, SeenUser
@@ -239,10 +240,21 @@ def test_probes_decide_of_ready_and_started(
     assert (told.ready, told.started) == (ready, started)
 
 
-def test_an_ephemeral_container_is_started_and_never_ready() -> None:
+def test_of_an_ephemeral_container_nobody_says_that_it_is_started_or_ready() -> None:
     debug = v1.EphemeralContainer(name="debug", image="busybox:1")
     told = shown(remembered(a_pod(ephemeralContainers=[debug])), sight(seen("debug")), "debug")
-    assert (told.ready, told.started) == (False, True)
+    assert (told.ready, told.started) == (False, None)
+    told = shown(remembered(a_pod(ephemeralContainers=[debug])), NOTHING, "debug")
+    assert (told.ready, told.started) == (False, None)
+
+
+def test_a_container_whose_post_start_hook_failed_is_not_told_to_run() -> None:
+    note = EndNote(reason=EndReason.POST_START, at=NOW, text="its postStart hook failed: no")
+    trouble = Trouble(reason="PostStartHookError", message="no", at=NOW)
+    memory = remembered(ends={"web-0": note}, troubles={"web": trouble})
+    told = shown(memory, sight(seen()))
+    assert waits(told) == "PostStartHookError"
+    assert (told.ready, told.started) == (False, False)
 
 
 def test_containers_wait_for_the_restart_of_all_whatever_their_policy() -> None:

@@ -93,7 +93,7 @@ def test_a_stop_of_ours_explains_the_exit_whatever_its_code() -> None:
     memory = remembered(NEVER, ends={ID: note})
     assert take_ends(memory, sight(ended(code=137))) == {ID: note}
     state = shown(memory, code=137)
-    assert (state.reason, state.signal) == ("Error", 9)
+    assert (state.reason, state.signal) == ("Error", None)
     assert state.message == (
         "Liveness: its liveness probe failed: HTTP probe failed with statuscode: 500"
     )

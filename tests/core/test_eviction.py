@@ -11,6 +11,7 @@ from nodeagent.core.eviction import (
     eviction_told,
     is_relieved,
     judge,
+    quantity,
     ranked,
     thresholds_of,
 )
@@ -334,6 +335,11 @@ def test_the_message_of_a_disk_counts_layer_and_log_and_without_figures_says_les
     assert eviction_told(pod, use, (inodes,), sight).message == (
         "The node was low on resource: inodes. Threshold quantity: 2k, available: 1500. "
     )
+
+
+def test_a_share_is_rounded_as_a_kubelet_rounds_it() -> None:
+    assert quantity("2%", 270553174016) == 5411063359
+    assert quantity("10%", 100 * MI) == 10 * MI
 
 
 # --- a pod's own limits -----------------------------------------------------------------------

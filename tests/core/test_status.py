@@ -125,7 +125,8 @@ def test_a_refused_pod_has_failed_with_the_prefix_and_its_class() -> None:
         "OutOfcpu",
         "Pod was rejected: not enough",
     )
-    assert told.qosClass == "BestEffort"
+    assert told.qosClass == "BestEffort" and told.startTime is not None
+    assert (told.hostIP, told.conditions, told.containerStatuses) == (None, None, None)
 
 
 def test_a_terminal_phase_never_changes_back() -> None:

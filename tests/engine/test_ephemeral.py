@@ -37,7 +37,7 @@ async def test_a_debugger_starts_beside_the_container_it_looks_into() -> None:
         )
         assert node.of("web") == [web]
         assert node.is_running("debug")
-        assert debugged(node).started
+        assert debugged(node).started is None
         assert (node.status().phase, node.status().observedGeneration) == ("Running", 2)
 
 

@@ -98,7 +98,9 @@ async def test_a_command_runs_as_written_and_without_a_limit_after_the_start() -
 async def test_a_command_that_fails_after_the_start_fails_the_start() -> None:
     world = World()
     world.answer = ExecResult(exit_code=3, stdout=b"out ", stderr=b"err")
-    with pytest.raises(HookFailed, match='command "x" exited with 3: out err') as caught:
+    with pytest.raises(
+        HookFailed, match="command 'x' exited with 3: err, message: \"out err\""
+    ) as caught:
         await world.post_start(**an_exec("x"))
     assert caught.value.reason == "PostStartHookError"
     assert caught.value.target == "ns/p/web"

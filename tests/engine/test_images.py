@@ -68,13 +68,22 @@ async def test_policy_never_waits_until_the_image_is_there() -> None:
 async def test_a_failed_pull_shows_its_error_and_then_its_back_off() -> None:
     machine = Machine()
     async with running(a_pod(image("app:3")), machine=machine) as node:
+        shown: list[str] = []
+        node.publisher.listen(lambda uid: shown.append(node.waiting()))
         await asyncio.sleep(1)
         assert node.waiting() == "ErrImagePull"
         await asyncio.sleep(5)
         state = node.container().state
         assert state is not None and state.waiting is not None
         assert state.waiting.reason == "ImagePullBackOff"
+        start = 'Back-off pulling image "app:3": ErrImagePull: '
+        assert (state.waiting.message or "").startswith(start)
         assert "not found in the registry" in (state.waiting.message or "")
+        assert list(dict.fromkeys(shown)) == [
+            "ContainerCreating",
+            "ErrImagePull",
+            "ImagePullBackOff",
+        ], "it goes on telling why while it looks again"
         assert node.runtime.count("pull_image") == 1
         await asyncio.sleep(6)
         assert node.runtime.count("pull_image") == 2

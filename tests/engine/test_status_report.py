@@ -45,6 +45,19 @@ async def test_a_deleted_pod_ends_gracefully_and_its_object_goes_at_the_end() ->
         assert phases[-1] in ("Failed", "Succeeded")
 
 
+async def test_the_end_of_a_deleted_pod_is_told_once() -> None:
+    async with joined() as member:
+        member.create()
+        await until(lambda: member.phase() == "Running")
+        await asyncio.sleep(2)
+        told = len(member.patches())
+        member.delete(grace=20)
+        await until(lambda: member.pod() is None, at_most=5)
+        last = [patch["status"] for patch in member.patches()[told:]]
+        assert [one.get("phase") for one in last if "phase" in one] == ["Failed"]
+        assert len(last) == 1
+
+
 async def test_volumes_are_gone_before_the_object_is() -> None:
     async with joined() as member:
         member.create()
