@@ -106,6 +106,7 @@ class Cluster:
         self._data = ClusterData(
             self.client,
             SealedVault(str(paths.root), key=key, threads=self._threads),
+            WallClock(),
             strategy=self._settings.kubelet.config_map_and_secret_change_detection_strategy,
             connected=lambda: self.client.connected,
             on_change=on_change,
@@ -143,6 +144,7 @@ class Cluster:
             clock=clock,
             node=lambda: self.node.node,
             certificates=self._certificates,
+            tokens=self._data.tokens,
             trouble=lambda text: keeper.trouble("csi", text),
             in_use=lambda names: keeper.learn(
                 msgspec.structs.replace(keeper.facts, volumes_in_use=names)

@@ -68,9 +68,9 @@ class Objects(DataSource, Protocol):
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """What the volumes of a member of a cluster need of it.
 
-    `node` is the Node as the API has it; `certificates` those of pods, where the node gives them
-    any; `in_use` takes the volumes that its status is to name,
-    `trouble` why the node cannot be used.
+    `node` is the Node as the API has it; `tokens` and `certificates` are those of pods, the latter
+    where the node gives them any; `in_use` takes the volumes that its status is to name, `trouble`
+    why the node cannot be used.
     """
 
     api: Api
@@ -78,6 +78,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     node: Callable[[], v1.Node | None]
     in_use: Callable[[tuple[str, ...]], None]
     trouble: Callable[[str], None]
+    tokens: Tokens
     certificates: PodCertificates | None = None
 
 
@@ -160,7 +161,7 @@ class Joined:
 
     def __init__(self, settings: Settings, member: Membership, recorder: Recorder) -> None:
         api, name = member.api, settings.node.name
-        self.tokens = Tokens(api, member.clock)
+        self.tokens = member.tokens
         trusts = settings.gate("ClusterTrustBundleProjection")
         self._bundles = TrustBundles(api) if trusts else None
         self._certificates = member.certificates

@@ -21,6 +21,7 @@ from nodeagent.model.data import (
     Secret,
     key_of,
 )
+from nodeagent.model.tokens import KeptToken
 
 _PROTECTION: Final = "kubernetes.io/pvc-protection"  # keeps a claim while pods use it
 API_KINDS: Final[Mapping[DataKind, ApiKind[Any]]] = {
@@ -144,6 +145,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     home: str = ""
     services: tuple[v1.Service, ...] | None = None
     classes: dict[str, str] | None = None
+    token: KeptToken | None = None
 
     @property
     def confidential(self) -> bool:

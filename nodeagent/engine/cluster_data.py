@@ -13,9 +13,12 @@ from nodeagent.engine.api_classes import ApiClasses
 from nodeagent.engine.api_data import ApiData
 from nodeagent.engine.api_ports import Api, Vault
 from nodeagent.engine.api_services import ApiServices
+from nodeagent.engine.ports import Clock
+from nodeagent.engine.tokens import Tokens
 from nodeagent.errors import HostError
 from nodeagent.model.data import DataKey
 from nodeagent.model.ids import PodUid
+from nodeagent.model.tokens import TokenWish
 from nodeagent.settings.names import ChangeDetection
 
 log = structlog.get_logger()
@@ -39,6 +42,7 @@ class ClusterData:
         self,
         api: Api,
         vault: Vault,
+        clock: Clock,
         *,
         strategy: ChangeDetection,
         connected: Callable[[], bool],
@@ -48,6 +52,7 @@ class ClusterData:
         self._vault = vault
         self._due: set[str] = set()
         self._names: dict[str, DataKey] = {}
+        self._wishes: dict[str, TokenWish] = {}
         self._bell = Bell()
         self._on_classes = on_classes
         self.data = ApiData(
@@ -64,6 +69,7 @@ class ClusterData:
             on_kept=lambda home: self._changed(_services(home)),
         )
         self.classes = ApiClasses(api, on_change=self._classes_changed)
+        self.tokens = Tokens(api, clock, on_kept=self._token_changed)
 
     async def load(self) -> None:
         """Take up what an earlier run was told. Never fails."""
@@ -71,6 +77,7 @@ class ClusterData:
         self.data.restore(found)
         self.services.restore(found)
         self.classes.restore(found)
+        self.tokens.restore(found)
 
     def components(self) -> dict[str, Component]:
         """What runs."""
@@ -86,6 +93,11 @@ class ClusterData:
     def _object_changed(self, key: DataKey) -> None:
         name = _name(key)
         self._names[name] = key
+        self._changed(name)
+
+    def _token_changed(self, wish: TokenWish) -> None:
+        name = _token(wish)
+        self._wishes[name] = wish
         self._changed(name)
 
     def _classes_changed(self, handlers: Mapping[str, str]) -> None:
@@ -123,12 +135,15 @@ class ClusterData:
         else:
             await self._vault.remove(name)
             self._names.pop(name, None)
+            self._wishes.pop(name, None)
 
     def _current(self, name: str) -> Kept | None:
         if name == CLASSES:
             return Kept(classes=self.classes.handlers or {})
         if name in self._names:
             return self.data.to_keep(self._names[name])
+        if name in self._wishes:
+            return self.tokens.to_keep(self._wishes[name])
         home = name.partition("/")[2]
         services = self.services.known(home)
         return Kept(home=home, services=services) if services is not None else None
@@ -137,6 +152,7 @@ class ClusterData:
         await asyncio.sleep(SPARED)
         names = {_name(key) for key in self.data.used}
         names |= {_services(home) for home in self.services.used}
+        names |= {_token(wish) for wish in self.tokens.used}
         try:
             await self._vault.keep_only(frozenset(names | {CLASSES}))
         except HostError as error:
@@ -145,6 +161,10 @@ class ClusterData:
 
 def _name(key: DataKey) -> str:
     return f"{key.kind}/{key.namespace}/{key.name}"
+
+
+def _token(wish: TokenWish) -> str:
+    return f"Token/{wish.uid}/{wish.account}/{wish.audience}/{wish.seconds}"
 
 
 def _services(home: str) -> str:

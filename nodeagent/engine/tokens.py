@@ -1,10 +1,12 @@
 """Tokens of service accounts for the pods of this node, asked for once and kept while good."""
 
 import random
+from collections.abc import Callable, Iterable
 
 import structlog
 from lightkube.models import authentication_v1
 
+from nodeagent.core.api_objects import Kept
 from nodeagent.core.times import as_seconds
 from nodeagent.core.tokens import JITTER, replace_at
 from nodeagent.engine.api_ports import Api
@@ -12,7 +14,7 @@ from nodeagent.engine.ports import Clock
 from nodeagent.errors import ApiError, ApiUnavailable
 from nodeagent.model.api import ApiKind, Purpose
 from nodeagent.model.ids import PodUid
-from nodeagent.model.tokens import Token, TokenWish
+from nodeagent.model.tokens import KeptToken, Token, TokenWish
 
 log = structlog.get_logger()
 
@@ -23,22 +25,45 @@ _TRY_AGAIN = 30.0  # seconds until a token that could not be replaced is asked f
 class Tokens:
     """A token is replaced at 80 % of its life or after a day; kept while that fails and it lasts.
 
-    Nothing is written down: after a restart of the agent tokens are asked for anew.
+    While there is no server one that has expired is kept too: without it a pod could not even be
+    started after a reboot, and it is replaced once somebody is there to take it. `on_kept` is
+    called when the token of a wish became another or is no longer used.
     """
 
-    def __init__(self, api: Api, clock: Clock) -> None:
-        self._api, self._clock = api, clock
+    def __init__(
+        self, api: Api, clock: Clock, *, on_kept: Callable[[TokenWish], None] = lambda _: None
+    ) -> None:
+        self._api, self._clock, self._on_kept = api, clock, on_kept
         self._tokens: dict[TokenWish, Token] = {}
+        self._used: set[TokenWish] = set()
+
+    def restore(self, found: Iterable[Kept]) -> None:
+        """Those that an earlier run was given."""
+        for one in found:
+            if one.token is not None:
+                self._tokens[one.token.wish] = one.token.token
+
+    def to_keep(self, wish: TokenWish) -> Kept | None:
+        """The token to be put away; None where there is none any more."""
+        token = self._tokens.get(wish)
+        return None if token is None else Kept(token=KeptToken(wish=wish, token=token))
+
+    @property
+    def used(self) -> frozenset[TokenWish]:
+        """What was asked for in this run, by pods that are not over."""
+        return frozenset(self._used)
 
     async def token(self, wish: TokenWish) -> Token:
         """A token that is valid now. ApiError where there is none and none is given."""
+        self._used.add(wish)
         known, now = self._tokens.get(wish), self._clock.now()
         if known is not None and now < known.refresh_at:
             return known
         try:
             fresh = await self._ask(wish)
         except ApiError as error:
-            if known is None or known.expires_at <= now:
+            away = isinstance(error, ApiUnavailable)
+            if known is None or (known.expires_at <= now and not away):
                 raise
             log.warning(
                 "token not replaced",
@@ -48,14 +73,19 @@ class Tokens:
                 valid_for=round(known.expires_at - now),
                 error=str(error),
             )
-            again_at = min(now + _TRY_AGAIN, known.expires_at)
+            lasts = known.expires_at if known.expires_at > now else now + _TRY_AGAIN
+            again_at = min(now + _TRY_AGAIN, lasts)
             return Token(value=known.value, expires_at=known.expires_at, refresh_at=again_at)
         self._tokens[wish] = fresh
+        self._on_kept(wish)
         return fresh
 
     def forget(self, uid: PodUid) -> None:
         """The pod is over."""
-        self._tokens = {wish: token for wish, token in self._tokens.items() if wish.uid != uid}
+        for wish in [one for one in self._tokens.keys() | self._used if one.uid == uid]:
+            self._used.discard(wish)
+            if self._tokens.pop(wish, None) is not None:
+                self._on_kept(wish)
 
     async def _ask(self, wish: TokenWish) -> Token:
         body = authentication_v1.TokenRequest(

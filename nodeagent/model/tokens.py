@@ -31,3 +31,10 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Token(expires_at={self.expires_at})"
+
+
+class KeptToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A token as it is put away for the time without a server."""
+
+    wish: TokenWish
+    token: Token

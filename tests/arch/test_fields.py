@@ -11,6 +11,7 @@ from lightkube.models import meta_v1
 from nodeagent.aio.inotify import Inotify
 from nodeagent.aio.threads import Threads
 from nodeagent.core.support import KUBELET_CONFIGURATION, POD, Support
+from nodeagent.engine.tokens import Tokens
 from nodeagent.model.node import NodeFacts
 from nodeagent.settings import NodeIdentity, Settings
 from nodeagent.settings.kubelet import KubeletConfiguration, spell
@@ -135,6 +136,7 @@ def test_a_kind_of_volume_is_refused_where_the_table_says_so(kind: str) -> None:
                 node=lambda: None,
                 in_use=lambda _: None,
                 trouble=lambda _: None,
+                tokens=Tokens(FakeApi(), LoopClock()),
             ),
         )
         refusal = storage.registry.unsupported(a_pod(web, volumes=[volume]))

@@ -13,12 +13,14 @@ from nodeagent.engine.cluster_data import SPARED, ClusterData
 from nodeagent.errors import HostError
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
+from nodeagent.model.tokens import TokenWish
 from nodeagent.settings.names import ChangeDetection
 from tests.apiserver.kinds import kind_at
 from tests.apiserver.store import Store
 from tests.fakes.api import FakeApi
 from tests.fakes.node import until
 from tests.fakes.pods import a_container, an_api_pod
+from tests.fakes.probes import LoopClock
 
 pytestmark = pytest.mark.looptime
 NAME = "ConfigMap/default/app"
@@ -74,6 +76,7 @@ async def running(
     data = ClusterData(
         api,
         vault,
+        LoopClock(),
         strategy=ChangeDetection.WATCH,
         connected=lambda: not api.down,
         on_change=lambda uids: None,
@@ -134,3 +137,25 @@ async def test_a_full_disk_is_tried_again() -> None:
         await asyncio.sleep(5)
         vault.full = False
         await until(lambda: NAME in vault.kept)
+
+
+async def test_tokens_are_kept_and_removed_with_their_pod() -> None:
+    api, vault = an_api("1"), FakeVault()
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "till"}}
+    api.store.put(account)
+    pod = api.store.put(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": []}}
+    )
+    uid = PodUid(pod["metadata"]["uid"])
+    wish = TokenWish(namespace="default", account="till", pod="web", uid=uid, seconds=3600)
+    name = f"Token/{uid}/till//3600"
+    async with running(api, vault) as data:
+        given = await data.tokens.token(wish)
+        await until(lambda: name in vault.kept)
+    api.down = True
+    async with running(api, vault) as data:
+        assert await data.tokens.token(wish) == given
+        await asyncio.sleep(2 * SPARED)
+        assert name in vault.kept, "it is used"
+        data.tokens.forget(uid)
+        await until(lambda: name not in vault.kept)

@@ -29,7 +29,7 @@ class Issuer:
         self._clock = clock
         self.asked: list[tuple[str, str, authentication_v1.TokenRequestSpec]] = []
         self.life = 3600
-        self.down = False
+        self.down = self.refuses = False
 
     async def create(
         self,
@@ -45,6 +45,8 @@ class Issuer:
             f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
             Purpose.TOKENS,
         )
+        if self.refuses:
+            raise ApiForbidden(op="create", target=name, detail="no")
         if self.down:
             raise ApiUnavailable(op="create", target=name, detail="down")
         self.asked.append((namespace, name, body.spec))
@@ -107,7 +109,7 @@ async def test_a_long_lived_one_is_replaced_after_a_day() -> None:
     assert await bench.value() == "t2"
 
 
-async def test_the_old_one_is_kept_while_no_new_one_is_given_until_it_is_over() -> None:
+async def test_the_old_one_is_kept_while_no_new_one_is_given() -> None:
     bench = Bench()
     await bench.value()
     bench.issuer.down = True
@@ -116,10 +118,33 @@ async def test_the_old_one_is_kept_while_no_new_one_is_given_until_it_is_over() 
     assert kept.value == "t1"
     assert kept.refresh_at == pytest.approx(bench.clock.now() + 30)
     await asyncio.sleep(601)
-    with pytest.raises(ApiUnavailable):
+    over = await bench.tokens.token(WISH)
+    assert over.value == "t1", "a pod could not be started without it"
+    assert over.refresh_at == pytest.approx(bench.clock.now() + 30)
+    bench.issuer.refuses = True
+    with pytest.raises(ApiForbidden):
         await bench.value()
+    bench.issuer.down = bench.issuer.refuses = False
+    assert await bench.value() == "t2"
+
+
+async def test_a_restart_without_the_server_goes_on_with_the_tokens_there_were() -> None:
+    bench = Bench()
+    told: list[TokenWish] = []
+    before = Tokens(bench.issuer, bench.clock, on_kept=told.append)
+    await before.token(WISH)
+    assert told == [WISH] and before.used == {WISH}
+    kept = before.to_keep(WISH)
+    assert kept is not None and kept.confidential and "t1" not in repr(kept)
+    bench.issuer.down = True
+    bench.tokens.restore([kept])
+    assert not bench.tokens.used
+    await asyncio.sleep(2 * 24 * 3600)
+    assert await bench.value() == "t1"
     bench.issuer.down = False
     assert await bench.value() == "t2"
+    before.forget(WISH.uid)
+    assert told == [WISH, WISH] and before.to_keep(WISH) is None and not before.used
 
 
 async def test_a_token_never_shows_and_is_forgotten_with_its_pod() -> None:
