@@ -38,6 +38,8 @@ EMPTY_WHEN_WELL = {
     "Probes that failed, each second",
     "Calls of the runtime that failed, each second",
     "Restarts in the last hour",
+    "Starts that failed, refusals and evictions in the last hour",
+    "Claims in use",
 }
 
 
