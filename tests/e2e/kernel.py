@@ -1,6 +1,7 @@
 """What the kernel itself says of a container and of the machine, to compare the agent's figures
 with: read from the files of either version of cgroups, by code of its own."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -25,10 +26,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     processes: int
 
 
-def words(file: Path) -> dict[str, int]:
-    """The numbers of a file that has a name and a number a line."""
+def words(file: Path, *, unit: int = 1) -> dict[str, int]:
+    """The numbers of a file that has a name and a number a line, maybe with a unit behind."""
     pairs = (line.split() for line in file.read_text().splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+    return {pair[0]: int(pair[1]) * unit for pair in pairs}
+
+
+def machine_cpu() -> float:
+    """Seconds of CPU that the machine has used, by /proc/stat: all but idle, waiting and stolen."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]]
+    return sum(ticks[:3] + ticks[5:]) / os.sysconf("SC_CLK_TCK")
 
 
 def figures(agent: Agent, pod: View, container: str = "main") -> Figures:
