@@ -1,9 +1,8 @@
 """Builds what tells metrics and stats: a piece of `app.py`."""
 
 import asyncio
-import gzip
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -28,7 +27,7 @@ from nodeagent.aio.supervise import Component
 from nodeagent.aio.threads import Threads
 from nodeagent.build import Driver
 from nodeagent.core.cadvisor import cadvisor_page
-from nodeagent.core.exposition import encoded, page_of
+from nodeagent.core.exposition import page_of, written
 from nodeagent.core.log_paths import pod_log_directory
 from nodeagent.core.mirror import is_mirror
 from nodeagent.core.resource_metrics import resource_page
@@ -60,8 +59,6 @@ from nodeagent.server.figures import Asked, Figures
 from nodeagent.settings import Settings, node_version
 from nodeagent.settings.gates import LOCKED_ON, OFF, ON, stage_of
 from nodeagent.storage import Storage
-
-PACKING = 1  # the fastest level of gzip: text of this kind shrinks to a twentieth with it
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,21 +199,21 @@ class Metering:
 
     async def _make(self, page: Page, form: TextForm) -> bytes:
         openmetrics = form.openmetrics
-        text: Callable[[], str]
+        text: Callable[[], Iterable[str]]
         if page is Page.CADVISOR:
             tier = self._tier
             scene = await self.meter.scene(tier)
             text = lambda: cadvisor_page(scene, tier, openmetrics=openmetrics)  # noqa: E731
         elif page is Page.RESOURCE:
             reading, pods, failed = await self.meter.resource()
-            text = lambda: resource_page(  # noqa: E731
-                reading, pods, failed=failed, openmetrics=openmetrics
-            )
+            text = lambda: [  # noqa: E731
+                resource_page(reading, pods, failed=failed, openmetrics=openmetrics)
+            ]
         else:
             known = {Page.PROBES: self._metrics.probes, Page.SLIS: self._metrics.slis}
             collected = tuple(known.get(page, self._metrics.own)())
-            text = lambda: page_of(collected, openmetrics=openmetrics)  # noqa: E731
-        return await self._threads.run(_written, text, form.gzip)
+            text = lambda: [page_of(collected, openmetrics=openmetrics)]  # noqa: E731
+        return await self._threads.run(lambda: written(text(), packed=form.gzip))
 
     async def _summary(self, only_cpu_and_memory: bool) -> bytes:
         return await self._summaries.get(
@@ -276,8 +273,3 @@ def _listen(given: Given, settings: Settings, ask: Callable[[], DiskFigures]) ->
     starts = PodStarts(metrics.pods, memory=given.workers.memory, clock=clock)
     given.pulls.on_pulled = starts.pulled
     publisher.listen(lambda uid: starts.hear(uid, publisher.pod(uid)))
-
-
-def _written(text: Callable[[], str], packed: bool) -> bytes:
-    raw = encoded(text())
-    return gzip.compress(raw, PACKING, mtime=0) if packed else raw

@@ -75,40 +75,35 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     runtime_version: str = ""
 
 
-def cadvisor_page(scene: Scene, tier: Tier, *, openmetrics: bool) -> str:
-    """The text of the page in one tier."""
+def cadvisor_page(scene: Scene, tier: Tier, *, openmetrics: bool) -> Iterator[str]:
+    """The text of the page in one tier, a family after the other: a page may have megabytes."""
     rows = tuple(_rows(scene, openmetrics=openmetrics))
-    whole = [row for row in rows if row.kind is CgroupKind.CONTAINER or tier is Tier.FULL]
-    parts: list[str] = []
-
-    def put(family: Family, lines: list[str]) -> None:
+    for family, lines in _families(rows, scene, tier, openmetrics=openmetrics):
         if lines:
-            parts.append(head(family, openmetrics=openmetrics))
-            parts.extend(lines)
+            yield "".join([head(family, openmetrics=openmetrics), *lines])
+    if openmetrics:
+        yield END
 
+
+def _families(
+    rows: tuple[Row, ...], scene: Scene, tier: Tier, *, openmetrics: bool
+) -> Iterator[tuple[Family, list[str]]]:
+    whole = [row for row in rows if row.kind is CgroupKind.CONTAINER or tier is Tier.FULL]
     for one in USE_FAMILIES:
         if within(tier, one.tier):
             told = rows if within(tier, one.others) else whole
-            put(one.family, _use_lines(one, told))
+            yield one.family, _use_lines(one, told)
     started = rows if within(tier, Tier.STANDARD) else whole
-    put(
-        _START,
-        [f"{_START.name}{{{r.labels}}} {r.started_at:.0f}\n" for r in started if r.started_at],
-    )
-    for family, lines in _networks(rows, tier, scene):
-        put(family, lines)
-    for family, lines in (
-        *fs_lines(rows, scene.disks, tier, at=scene.reading.at, openmetrics=openmetrics),
-        *disk_lines(rows, scene.disks, tier, at=scene.reading.at, openmetrics=openmetrics),
-    ):
-        put(family, lines)
+    name = _START.name
+    yield _START, [f"{name}{{{r.labels}}} {r.started_at:.0f}\n" for r in started if r.started_at]
+    yield from _networks(rows, tier, scene)
+    at = scene.reading.at
+    yield from fs_lines(rows, scene.disks, tier, at=at, openmetrics=openmetrics)
+    yield from disk_lines(rows, scene.disks, tier, at=at, openmetrics=openmetrics)
     if tier is Tier.FULL:
-        for family, lines in _full(rows):
-            put(family, lines)
-    put(_ERROR, [f"{_ERROR.name} {int(scene.failed)}\n"])
-    for family, lines in machine_lines(scene.machine, tier, scene.version, scene.runtime_version):
-        put(family, lines)
-    return "".join(parts) + (END if openmetrics else "")
+        yield from _full(rows)
+    yield _ERROR, [f"{_ERROR.name} {int(scene.failed)}\n"]
+    yield from machine_lines(scene.machine, tier, scene.version, scene.runtime_version)
 
 
 def _rows(scene: Scene, *, openmetrics: bool) -> Iterator[Row]:

@@ -4,12 +4,15 @@ Names stay those of a kubelet in both. OpenMetrics wants the names of counters t
 the few of a kubelet's that do not are `unknown` there, which scrapers take as they are.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 _TOTAL = "_total"
+_FASTEST = 1  # level of gzip: text of this kind shrinks to a fifth or less with it
+_AS_GZIP = 31  # zlib's word for its largest window, and the header of gzip
 END = "# EOF\n"
 
 
@@ -114,3 +117,12 @@ def _bounded(labels: Mapping[str, str], *, openmetrics: bool) -> Mapping[str, st
 def encoded(page: str) -> bytes:
     """UTF-8 whatever the labels hold: what is no text becomes a question mark."""
     return page.encode("utf-8", "replace")
+
+
+def written(pieces: Iterable[str], *, packed: bool) -> bytes:
+    """The body of an answer, piece by piece; `packed` as gzip does it."""
+    if not packed:
+        return b"".join([encoded(piece) for piece in pieces])
+    packer = zlib.compressobj(_FASTEST, zlib.DEFLATED, _AS_GZIP)
+    parts = [packer.compress(encoded(piece)) for piece in pieces]
+    return b"".join([*parts, packer.flush()])

@@ -1,25 +1,28 @@
-"""`python -m tests.bench.scrapes`: what a scrape of `/metrics/cadvisor` costs, on trees of files.
+"""`python -m tests.bench.scrapes`: what a scrape of `/metrics/cadvisor` costs in one process.
 
-Cgroups are files in a folder, so what a kernel adds to each read of a real cgroup is not in it.
+Cgroups are those of the kernel, with a sleeping process in each container, or files in a folder
+(--cgroups 1, --cgroups 2: without what the kernel adds to each read). The server is not in it:
+`python -m tests.bench.scrape_pods` measures an agent with real pods.
 """
 
 import argparse
 import asyncio
-import gzip
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 from nodeagent.core.cadvisor import cadvisor_page
-from nodeagent.core.exposition import encoded
+from nodeagent.core.exposition import written
 from nodeagent.model.scrapes import Tier
+from tests.bench.kernel_trees import kernel_tree
 from tests.fakes.cgroup_trees import make_tree
 from tests.fakes.meter import MeterWorld
 
-PACKING = 1  # as nodeagent/metering.py packs
-WARM = 5  # scrapes that are not measured
+WARM = 30  # scrapes that are not measured
 
 
 def resident() -> float:
@@ -28,17 +31,17 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
-async def scrape(world: MeterWorld, tier: Tier) -> tuple[int, int]:
-    """Read, write and pack one page; bytes before and after packing."""
+async def scrape(world: MeterWorld, tier: Tier, *, packed: bool = True) -> int:
+    """Read, write and pack one page; its bytes."""
     scene = await world.meter.scene(tier)
-    raw = encoded(cadvisor_page(scene, tier, openmetrics=False))
-    return len(raw), len(gzip.compress(raw, PACKING, mtime=0))
+    return len(written(cadvisor_page(scene, tier, openmetrics=False), packed=packed))
 
 
 async def measure(world: MeterWorld, tier: Tier, rounds: int) -> str:
     """One line: medians of wall and CPU seconds, the page's bytes, resident memory."""
+    plain = await scrape(world, tier, packed=False)
     for _ in range(WARM):
-        sizes = await scrape(world, tier)
+        packed = await scrape(world, tier)
     walls, cpus, before = [], [], resident()
     for _ in range(rounds):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -47,9 +50,28 @@ async def measure(world: MeterWorld, tier: Tier, rounds: int) -> str:
         cpus.append(time.process_time() - cpu)
     return (
         f"{tier:8}  wall {median(walls):.3f} s (least {min(walls):.3f})  "
-        f"CPU {median(cpus):.3f} s (least {min(cpus):.3f})  {sizes[0]:,} B, packed {sizes[1]:,} B"
+        f"CPU {median(cpus):.3f} s (least {min(cpus):.3f})  {plain:,} B, packed {packed:,} B"
         f"  resident {before:.1f} to {resident():.1f} MiB"
     )
+
+
+@contextmanager
+def world_of(cgroups: str, pods: int) -> Iterator[MeterWorld]:
+    """A meter of so many pods."""
+    if cgroups == "kernel":
+        with kernel_tree(pods) as (root, tree):
+            world = MeterWorld(tree, root=root)
+            try:
+                yield world
+            finally:
+                world.close()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        world = MeterWorld(make_tree(Path(folder), version=int(cgroups), pods=pods))
+        try:
+            yield world
+        finally:
+            world.close()
 
 
 def main() -> None:
@@ -58,15 +80,13 @@ def main() -> None:
     parser.add_argument("--pods", default="110,250", help="how many, comma-separated")
     parser.add_argument("--tiers", default="standard,full", help="which, comma-separated")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--cgroups", type=int, choices=(1, 2), default=1, help="version")
+    parser.add_argument("--cgroups", choices=("kernel", "1", "2"), default="kernel")
     args = parser.parse_args()
     for pods in (int(one) for one in args.pods.split(",")):
-        with tempfile.TemporaryDirectory() as folder:
-            world = MeterWorld(make_tree(Path(folder), version=args.cgroups, pods=pods))
+        with world_of(args.cgroups, pods) as world:
             for tier in (Tier(one) for one in args.tiers.split(",")):
                 line = asyncio.run(measure(world, tier, args.rounds))
                 print(f"{pods:4} pods  {line}", flush=True)
-            world.close()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Text for Prometheus, read back by another program's reader."""
 
+import gzip
 import re
 from typing import Any
 
@@ -18,6 +19,7 @@ from nodeagent.core.exposition import (
     number,
     page_of,
     stamp,
+    written,
 )
 
 read_openmetrics: Any = parser.text_string_to_metric_families  # has no types
@@ -41,6 +43,15 @@ def test_hostile_labels_come_back_as_they_were() -> None:
 
 def test_text_that_is_none_becomes_a_question_mark() -> None:
     assert encoded(f'x{{l="{escaped("a" + chr(0xDCFF))}"}}') == b'x{l="a?"}'
+
+
+def test_an_answer_is_the_same_in_pieces_and_packed() -> None:
+    pieces = ["x 1\n", 'y{l="é"} 2\n'] * 1000
+    plain = written(iter(pieces), packed=False)
+    assert plain == "".join(pieces).encode()
+    packed = written(iter(pieces), packed=True)
+    assert gzip.decompress(packed) == plain
+    assert packed == written(iter(pieces), packed=True)
 
 
 def test_a_counter_without_total_is_unknown_to_openmetrics() -> None:

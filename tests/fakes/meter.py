@@ -120,9 +120,9 @@ class FakeSpaces:
 
 
 class MeterWorld:
-    """A meter over all of these."""
+    """A meter over all of these; pods are below `root`."""
 
-    def __init__(self, tree: Tree, *, period: float = 60.0) -> None:
+    def __init__(self, tree: Tree, *, period: float = 60.0, root: str = "") -> None:
         self.tree, self.clock, self.state = tree, FakeClock(), NodeState()
         self.usage, self.stats = FakeUsage(tree, self.clock), FakeStats()
         self.walker, self.volumes = FakeWalker(), FakeVolumes()
@@ -148,7 +148,7 @@ class MeterWorld:
                 state=self.state,
                 clock=self.clock,
                 machine=Machine(memory=1 << 34, started_at=AT - 1000),
-                rules=NodeRules,
+                rules=lambda: NodeRules(cgroup_root=root),
                 runtime=lambda: RuntimeInfo(version="2.1", sandbox_image="pause:1"),
                 memories=lambda: self.memories,
                 parts=tuple,

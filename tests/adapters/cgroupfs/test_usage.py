@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nodeagent.adapters.cgroupfs.usage import CgroupUsage
 from nodeagent.aio.threads import Threads
-from nodeagent.core.cadvisor import Scene, cadvisor_page
+from nodeagent.core.cadvisor import Scene
+from nodeagent.core.cadvisor import cadvisor_page as pieces
 from nodeagent.core.container_families import GROUPS, USE_FAMILIES
 from nodeagent.core.exposition import encoded
 from nodeagent.model.machine import BlockDevice, Dimm, Disks, Machine, MountedDevice
@@ -63,6 +64,11 @@ NAMED_BY_OTHERS = {
     'container_memory_failcnt counter metrics should have "_total" suffix',
     'machine_dimm_count non-histogram and non-summary metrics should not have "_count" suffix',
 }
+
+
+def cadvisor_page(scene: Scene, tier: Tier, *, openmetrics: bool) -> str:
+    """The whole page."""
+    return "".join(pieces(scene, tier, openmetrics=openmetrics))
 
 
 def read(tree: Tree, tier: Tier) -> Reading:
