@@ -8,7 +8,7 @@ STEP := tools/step.sh
 
 RUN_PACKAGES := python3 python3-venv containerd runc containernetworking-plugins iptables \
 	iproute2 mount busybox-static
-TEST_PACKAGES := $(RUN_PACKAGES) docker-registry patchelf debian-archive-keyring systemd prometheus git
+TEST_PACKAGES := $(RUN_PACKAGES) docker-registry patchelf debian-archive-keyring systemd prometheus git e2fsprogs
 
 .PHONY: run stop test check protos e2e bench soak clean packages test-packages wheel deb deb-test
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.adapters.host.block_devices import BlockDevices
 from nodeagent.adapters.host.git import GitClones
 from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.host.stuck import CarefulFiles
@@ -220,7 +221,7 @@ def volume_registry(
 
     written = Written(kernel, careful, threads, node_memory=node_memory)
     host_path, nfs = HostPath(careful), NfsVolume(kernel, careful, threads)
-    local = LocalVolume(kernel, careful, threads, tell=tell)
+    local = LocalVolume(root, kernel, careful, threads, BlockDevices(), tell=tell)
     empty_dir = EmptyDir(kernel, careful, threads, node_memory=node_memory, tell=tell)
     git_repo = GitRepoVolume(
         empty_dir,

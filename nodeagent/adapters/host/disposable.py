@@ -31,7 +31,7 @@ class Order(msgspec.Struct, frozen=True):
 
     call: str
     path: str
-    more: tuple[int, ...] = ()
+    more: tuple[int | str, ...] = ()
 
     @property
     def text(self) -> str:

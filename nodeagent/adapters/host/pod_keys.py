@@ -1,14 +1,12 @@
 """Keys for certificates of pods."""
 
 import base64
-from typing import Final
 
 from nodeagent.adapters.host.keys import work
 from nodeagent.aio.threads import Threads
+from nodeagent.core.pod_certificates import KEY_TYPES
 from nodeagent.errors import MountFailed
 from nodeagent.model.pod_certificates import KeyProof
-
-KEY_TYPES: Final = ("RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519")
 
 
 class PodKeys:

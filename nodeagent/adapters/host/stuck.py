@@ -122,6 +122,22 @@ class CarefulFiles:
         except HostError:
             await self._in_process(Order("unmount", path, (_UMOUNT_NOFOLLOW | _MNT_FORCE_DETACH,)))
 
+    async def may_hang(self, path: str) -> bool:
+        """Whether the path is on a file system whose calls may, found without touching it."""
+        return await self._threads.run(self._is_slow, path)
+
+    async def bind(self, source: str, target: str, *, mounted: bool, flags: int) -> bool:
+        """`source` is bind mounted at `target`, a folder, with these flags; whether that is new."""
+        order = Order("bind", source, (target, int(mounted), flags))
+        return bool(await self._in_process(order))
+
+    async def run_file(self, file: str, path: str, *more: int, deadline: float) -> None:
+        """Run a file of ours, which imports nothing of the agent, on `path`, by a deadline."""
+        order = Order(file, path, more)
+        words = (sys.executable, "-ISE", file, json.dumps([path, *more]))
+        _, output = await self._answer(order, words, deadline=deadline)
+        _read(order, output)
+
     async def remove_tree(self, path: str, *, files: bool = True) -> None:
         """`path` is gone with all below, mounts excepted: HostError names one. For local paths."""
 
@@ -153,16 +169,22 @@ class CarefulFiles:
         return _read(order, output)
 
     async def _answer(
-        self, order: Order, words: tuple[str, ...], *, errors: bool = False
+        self,
+        order: Order,
+        words: tuple[str, ...],
+        *,
+        errors: bool = False,
+        deadline: float = 0.0,
     ) -> tuple[int, bytes]:
-        """Exit code and output of a program, by the deadline."""
+        """Exit code and output of a program, by the deadline, or one of its own."""
+        deadline = deadline or self._deadline
         try:
-            return await self._processes.run(order, words, deadline=self._deadline, errors=errors)
+            return await self._processes.run(order, words, deadline=deadline, errors=errors)
         except TooLate as error:
             raise HostError(
                 op=order.call,
                 target=order.path,
-                detail=f"the file system did not answer within {self._deadline:g} s:"
+                detail=f"the file system did not answer within {deadline:g} s:"
                 " check its server, or unmount it with umount -f -l",
             ) from error
 

@@ -10,6 +10,9 @@ import stat
 import sys
 from collections.abc import Callable
 
+_NOFOLLOW, _DETACH = 8, 2
+_REMOUNT, _BIND = 32, 4096
+_PROBED = 1 << 20
 _KINDS = (
     (stat.S_ISDIR, "Directory"),
     (stat.S_ISREG, "File"),
@@ -63,12 +66,50 @@ def unmount(path: str, flags: int) -> None:
             raise OSError(code, os.strerror(code), path)
 
 
+def bind(source: str, target: str, mounted: int, flags: int) -> bool:
+    """`source` is bind mounted at `target`, a folder, with these flags of mount(2); says whether
+    that is new. `mounted` says that something is mounted there: it goes if it is something else.
+    """
+    if mounted:
+        if os.path.samestat(os.stat(source), os.stat(target)):  # noqa: PTH116
+            return False
+        unmount(target, _NOFOLLOW | _DETACH)
+    _mount(source, target, _BIND)
+    if flags:
+        _mount(source, target, _REMOUNT | _BIND | flags)
+    return True
+
+
+def _mount(source: str, target: str, flags: int) -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    where = (os.fsencode(source), os.fsencode(target))
+    if libc.mount(*where, None, ctypes.c_ulong(flags), None) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
+
+
+def blank(path: str) -> bool:
+    """Whether a device begins and ends with a MiB of nothing: zeros, or ones as of erased flash."""
+    with open(path, "rb", buffering=0) as device:  # noqa: PTH123
+        size = device.seek(0, os.SEEK_END)
+        for start in (0, max(0, size - _PROBED)):
+            device.seek(start)
+            found = device.read(_PROBED)
+            if found.strip(b"\0") and found.strip(b"\xff"):
+                return False
+    return True
+
+
 _CALLS: dict[str, Callable[..., object]] = {
     "kind": kind,
     "make_folder": make_folder,
     "make_file": make_file,
     "unmount": unmount,
     "space": space,
+    "bind": bind,
+    "blank": blank,
 }
 
 

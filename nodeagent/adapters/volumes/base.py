@@ -177,6 +177,26 @@ class Kernel(Protocol):
         ...
 
 
+class Disks(Protocol):
+    """Tools of the node for block devices, each a process with a deadline. HostError."""
+
+    async def content(self, device: str) -> str:
+        """The kind of file system on it, "" for none that is known (`core/local_disk.py`)."""
+        ...
+
+    async def is_blank(self, device: str) -> bool:
+        """Whether it begins and ends with nothing at all."""
+        ...
+
+    async def make(self, device: str, fstype: str) -> None:
+        """There is a new file system on it afterwards."""
+        ...
+
+    async def check(self, device: str) -> None:
+        """What is damaged is mended; HostError where that takes a person."""
+        ...
+
+
 class HostFiles(Protocol):
     """Calls on paths that may be on a dead file system: HostError at the latest by a deadline."""
 
@@ -202,6 +222,20 @@ class HostFiles(Protocol):
 
     async def unmount(self, path: str) -> None:
         """Nothing is mounted at `path` afterwards."""
+        ...
+
+    async def may_hang(self, path: str) -> bool:
+        """Whether the path is on a file system whose calls may, found without touching it."""
+        ...
+
+    async def bind(self, source: str, target: str, *, mounted: bool, flags: int) -> bool:
+        """`source` is bind mounted at `target`, a folder, with these flags of mount(2), and
+        nothing else is (`mounted`: something is now). Says whether that is new.
+        """
+        ...
+
+    async def run_file(self, file: str, path: str, *more: int, deadline: float) -> None:
+        """Run a Python file of ours, which imports nothing of the agent, on `path`."""
         ...
 
     async def remove_tree(self, path: str, *, files: bool = True) -> None:

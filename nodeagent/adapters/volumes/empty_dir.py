@@ -8,7 +8,8 @@ from pathlib import Path
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place, Tell, silent
-from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
+from nodeagent.adapters.volumes.group_walk import Count, apply_group
+from nodeagent.adapters.volumes.ownership import told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.containers import each_container
 from nodeagent.core.quantity import as_bytes

@@ -5,30 +5,46 @@ from pathlib import Path
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place, Tell, silent
+from nodeagent.adapters.volumes import group_walk
+from nodeagent.adapters.volumes.base import Disks, HostFiles, Kernel, Place, Tell, silent
 from nodeagent.adapters.volumes.device import FOLDER, Devices
-from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
+from nodeagent.adapters.volumes.group_walk import Count, apply_group
+from nodeagent.adapters.volumes.local_device import LocalDevices
+from nodeagent.adapters.volumes.ownership import told_when_slow
 from nodeagent.aio.threads import Threads
+from nodeagent.aio.turns import Turns
 from nodeagent.core.claim_use import bind_flags
-from nodeagent.errors import MountFailed, NotSupported
+from nodeagent.errors import HostError, MountFailed, NotSupported
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 
 _REMOUNT_BIND = 32 | 4096
+_WALK = 600.0  # seconds for giving all files to a group where each call may hang
 
 
 class LocalVolume:
-    """A folder is bind mounted into the pod's own folders; a device is handed over as it is."""
+    """A folder is bind mounted into the pod's own folders; a device is handed over as it is, or
+    mounted for the node, formatted first where it is blank, and bind mounted like a folder.
+    """
 
     name = "kubernetes.io/local-volume"
     refreshes = False
 
     def __init__(
-        self, kernel: Kernel, files: HostFiles, threads: Threads, *, tell: Tell = silent
+        self,
+        root: str,
+        kernel: Kernel,
+        files: HostFiles,
+        threads: Threads,
+        disks: Disks,
+        *,
+        tell: Tell = silent,
     ) -> None:
         self._kernel, self._files, self._threads, self._tell = kernel, files, threads, tell
         self._devices = Devices(kernel, threads, tell=tell)
+        self._mounted = LocalDevices(root, kernel, files, threads, disks)
+        self._turns = Turns()
 
     def handles(self, volume: v1.Volume) -> bool:
         """Never: a pod cannot name it without a claim."""
@@ -56,7 +72,7 @@ class LocalVolume:
         read_only: bool,
     ) -> VolumePlace:
         """The folder is mounted at `place`, given to the pod's group. MountFailed names what is
-        in its stead.
+        in its stead, or why a device is not formatted.
         """
         source = volume.spec.local
         assert source is not None
@@ -67,55 +83,99 @@ class LocalVolume:
             await self._devices.map(pod, place, source.path, _device_folder(place))
             return VolumePlace(host_path=source.path, read_only=read_only, device=True)
         if kind == "BlockDevice":
-            detail = (
-                f"local volume {source.path} is a block device without a mounted file system;"
-                " format and mount it on the node and name the folder, or use volumeMode Block"
-            )
-            raise MountFailed(op="mount", target=source.path, detail=detail)
+            return await self._set_up_device(pod, volume, place, read_only=read_only)
         if kind != "Directory":
             raise _wrong(source.path, "a directory", kind)
         bits, strange = bind_flags(volume.spec.mountOptions or ())
         if strange:
             detail = f"mount options ({', '.join(strange)}) are none of a bind mount"
             raise MountFailed(op="mount", target=source.path, detail=detail)
-        with told_when_slow(self._tell, pod, place.path) as count:
-            await self._threads.run(
-                self._bind, pod, (source.path, place.path, bits), read_only, count
-            )
-        return VolumePlace(host_path=place.path, read_only=read_only, relabel=True)
+        return await self._show(pod, source.path, place, bits=bits, read_only=read_only)
 
     async def tear_down(self, place: Place) -> None:
-        """Unmounted; the folder of the node keeps all it has."""
+        """Unmounted; the folder or file system of the node keeps all it has."""
         await self._devices.unmap(place, _device_folder(place))
-        await self._threads.run(self._unmount, place.path)
+        await self._files.unmount(place.path)
         await self._files.remove_tree(place.path, files=False)
         await self._files.remove_tree(place.meta)
+        async with self._turns.of(place.volume):
+            await self._mounted.unmount(place)
+
+    async def _set_up_device(
+        self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool
+    ) -> VolumePlace:
+        # The pod's folder comes first: it says that the pod has, or may have, the volume.
+        await self._threads.run(_make_folder, place.path)
+        async with self._turns.of(volume.name):
+            point = await self._mounted.mount(volume, read_only=read_only)
+            return await self._show(pod, point, place, bits=0, read_only=read_only)
+
+    async def _show(
+        self, pod: DesiredPod, source: str, place: Place, *, bits: int, read_only: bool
+    ) -> VolumePlace:
+        context = pod.spec.securityContext
+        group = context.fsGroup if context is not None and not read_only else None
+        if await self._files.may_hang(source):
+            await self._show_carefully(pod, source, place, bits=bits, group=group)
+        else:
+            with told_when_slow(self._tell, pod, place.path) as count:
+                what = (source, place.path, bits)
+                await self._threads.run(self._bind, pod, what, group, count)
+        return VolumePlace(host_path=place.path, read_only=read_only, relabel=True)
+
+    async def _show_carefully(
+        self, pod: DesiredPod, source: str, place: Place, *, bits: int, group: int | None
+    ) -> None:
+        """As `_bind`, by processes that can be left behind."""
+        mounted = await self._threads.run(self._prepare, place.path)
+        fresh = await self._files.bind(source, place.path, mounted=mounted, flags=bits)
+        if not fresh or group is None:
+            return
+        mismatch = int(_on_mismatch(pod))
+        file = group_walk.__file__
+        try:
+            await self._files.run_file(file, place.path, group, mismatch, deadline=_WALK)
+        except HostError:
+            await self._files.unmount(place.path)
+            raise
+
+    def _prepare(self, path: str) -> bool:
+        """Make the folder; whether something is mounted there, found without touching it."""
+        parent, _, name = path.rpartition("/")
+        if f"{os.path.realpath(parent)}/{name}" in self._kernel.mounts_below(parent):
+            return True
+        _make_folder(path)
+        return False
 
     def _bind(
-        self, pod: DesiredPod, what: tuple[str, str, int], read_only: bool, count: Count
+        self, pod: DesiredPod, what: tuple[str, str, int], group: int | None, count: Count
     ) -> None:
         source, target, bits = what
         if self._kernel.is_mount(target):
             if os.path.samestat(Path(source).stat(), Path(target).stat()):
                 return
             self._kernel.unmount(target)
-        Path(target).mkdir(mode=0o750, parents=True, exist_ok=True)
+        _make_folder(target)
         self._kernel.bind(source, target)
         if bits:
             self._kernel.mount(source, target, "", flags=_REMOUNT_BIND | bits)
-        context = pod.spec.securityContext
-        if context is not None and context.fsGroup is not None and not read_only:
-            mismatch = context.fsGroupChangePolicy == "OnRootMismatch"
-            try:
-                apply_group(target, context.fsGroup, on_mismatch_only=mismatch, count=count)
-            except OSError as error:
-                self._kernel.unmount(target)
-                detail = f"{error.strerror}: {error.filename}"
-                raise MountFailed(op="change group of", target=source, detail=detail) from error
+        if group is None:
+            return
+        try:
+            apply_group(target, group, on_mismatch_only=_on_mismatch(pod), count=count)
+        except OSError as error:
+            self._kernel.unmount(target)
+            detail = f"{error.strerror}: {error.filename}"
+            raise MountFailed(op="change group of", target=source, detail=detail) from error
 
-    def _unmount(self, path: str) -> None:
-        if self._kernel.is_mount(path):
-            self._kernel.unmount(path)
+
+def _make_folder(path: str) -> None:
+    Path(path).mkdir(mode=0o750, parents=True, exist_ok=True)
+
+
+def _on_mismatch(pod: DesiredPod) -> bool:
+    context = pod.spec.securityContext
+    return context is not None and context.fsGroupChangePolicy == "OnRootMismatch"
 
 
 def _device_folder(place: Place) -> str:

@@ -9,7 +9,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.adapters.volumes.atomic_writer import write
 from nodeagent.adapters.volumes.base import HostFiles, Kernel, Place
 from nodeagent.adapters.volumes.empty_dir import memory_size, mount_memory
-from nodeagent.adapters.volumes.ownership import apply_group
+from nodeagent.adapters.volumes.group_walk import apply_group
 from nodeagent.aio.threads import Threads
 from nodeagent.core.payload import Payload, nested_mounts
 from nodeagent.errors import MountFailed

@@ -157,9 +157,17 @@ async def test_a_clone_that_is_too_large_is_ended(server: GitServer, folder: Pat
 
 
 async def test_a_server_that_never_answers_is_left_at_the_deadline(folder: Path) -> None:
+    left = 2
+    done = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        left -= 1
+        if not left:
+            done.set()
 
     listener = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
@@ -170,6 +178,7 @@ async def test_a_server_that_never_answers_is_left_at_the_deadline(folder: Path)
             with pytest.raises(HostError, match="it was not done within 1 s"):
                 await GitClones(deadline=1).clone(source, str(place), most_bytes=MIB)
             assert not _running(str(place)) and not _running(f"127.0.0.1:{port}")
+        await done.wait()
 
 
 async def test_a_node_without_git_says_what_to_install(folder: Path) -> None:

@@ -138,7 +138,7 @@ async def test_a_folder_is_no_device_and_a_bare_device_no_folder(world: World) -
     device = world.top / "device"
     os.mknod(device, stat.S_IFBLK | 0o600, os.makedev(7, 200))
     bind(world, local(device))
-    with pytest.raises(MountFailed, match="format and mount it on the node"):
+    with pytest.raises(MountFailed, match="Device size reported to be zero"):
         await world.volumes.set_up(claimed())
     bind(world, local(world.top / "absent"))
     with pytest.raises(MountFailed, match="needs to be a directory, nothing is there"):

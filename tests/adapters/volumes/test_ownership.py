@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
+from nodeagent.adapters.volumes.group_walk import Count, apply_group
+from nodeagent.adapters.volumes.ownership import told_when_slow
 from nodeagent.model.data import Claim
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import VolumeEvent

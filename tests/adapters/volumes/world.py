@@ -9,6 +9,7 @@ import pytest
 from lightkube.models import core_v1 as v1
 from lightkube.models import meta_v1
 
+from nodeagent.adapters.host.block_devices import BlockDevices
 from nodeagent.adapters.host.disposable import PROGRAMS
 from nodeagent.adapters.host.git import GitClones
 from nodeagent.adapters.host.mounts import Kernel, mounts_below
@@ -91,7 +92,8 @@ class World:
         written = Written(self.kernel, self.files, threads, node_memory=lambda: self.node_memory)
         host_path = HostPath(self.files)
         nfs = NfsVolume(self.kernel, self.files, threads)
-        local = LocalVolume(self.kernel, self.files, threads)
+        self.disks = BlockDevices()
+        local = LocalVolume(f"{top}/root", self.kernel, self.files, threads, self.disks)
         self.root = f"{top}/root"
         self.events: list[tuple[str, VolumeEvent, Claim | None]] = []
         self.facts_of_drivers = LocalFacts(self.data.csi_driver, tell=self._tell)

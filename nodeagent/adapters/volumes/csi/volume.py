@@ -9,7 +9,8 @@ from nodeagent.adapters.volumes.csi.base import CsiFacts
 from nodeagent.adapters.volumes.csi.drivers import Drivers
 from nodeagent.adapters.volumes.csi.job import Job, inline_job, persistent_job
 from nodeagent.adapters.volumes.csi.lifecycle import Lifecycle
-from nodeagent.adapters.volumes.ownership import Count, apply_group, told_when_slow
+from nodeagent.adapters.volumes.group_walk import Count, apply_group
+from nodeagent.adapters.volumes.ownership import told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.csi import EPHEMERAL, PERSISTENT, refuses_mode
 from nodeagent.errors import MountFailed
