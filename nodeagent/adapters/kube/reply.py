@@ -3,10 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
 from nodeagent.model.api import Purpose
+
+MOST: Final = 128 << 20  # bytes of an answer; a page of 500 of the largest pods is a fifth of it
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +68,14 @@ class Reply:
         return data
 
     async def body(self) -> bytes:
-        """All the rest of the body."""
+        """All the rest of the body. Broken where it is larger than anything that was asked for."""
         parts: list[bytes] = []
+        size = 0
         while part := await self.chunk():
             parts.append(part)
+            size += len(part)
+            if size > MOST:
+                raise Broken(f"the answer is larger than {MOST >> 20} MiB")
         return b"".join(parts)
 
     @property

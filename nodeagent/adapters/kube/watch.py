@@ -27,6 +27,7 @@ _LONGEST_PAUSE: Final = 30.0
 _LONGEST_AWAY: Final = 8.0  # where there is no server at all: soon back once there is one
 _SPREAD: Final = 2.0  # seconds over which watches come back after the server was away
 _TOO_NEW: Final = 504  # "Too large resource version": what was heard last is not known there
+_LONGEST_LINE: Final = 16 << 20  # bytes of one event; etcd takes objects of 1.5 MiB
 _STEADY: Final = 10.0  # seconds after which a watch that ends was a good one
 
 
@@ -90,7 +91,8 @@ class Follower(Generic[T]):
         self._floor = "" if chosen.kind is PODS else "0"
         self._pause = 0.0
         self._told = False
-        self._opened_at, self._seconds, self._rest_of_line = 0.0, 0, b""
+        self._opened_at, self._seconds = 0.0, 0
+        self._rest_of_line = bytearray()
 
     async def updates(self) -> AsyncIterator[Objects[T]]:
         """See `Api.watch`."""
@@ -168,7 +170,7 @@ class Follower(Generic[T]):
         }
         if not self._chosen.of_one:
             query["allowWatchBookmarks"] = "true"
-        self._rest_of_line = b""
+        self._rest_of_line = bytearray()
         self._opened_at = asyncio.get_running_loop().time()
         return await self._requests.stream(
             self._chosen.path, purpose=self._chosen.purpose, query=query
@@ -187,13 +189,25 @@ class Follower(Generic[T]):
         if not chunk:
             return None
         while True:
-            *lines, self._rest_of_line = (self._rest_of_line + chunk).split(b"\n")
-            for line in lines:
+            for line in self._lines(chunk):
                 if line.strip():
                     self._take(line, changed)
             if not reply.waiting:
                 return changed
             chunk = await reply.chunk()
+
+    def _lines(self, chunk: bytes) -> list[bytes]:
+        """The lines that end in this chunk; what is left of it waits for its end."""
+        self._rest_of_line += chunk
+        if b"\n" in chunk:
+            *lines, rest = bytes(self._rest_of_line).split(b"\n")
+            self._rest_of_line = bytearray(rest)
+            return lines
+        if len(self._rest_of_line) > _LONGEST_LINE:
+            raise ApiUnavailable(
+                op="watch", target=self._chosen.path, detail="an event without an end"
+            )
+        return []
 
     def _take(self, line: bytes, changed: set[str]) -> None:
         try:

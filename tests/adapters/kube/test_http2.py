@@ -362,6 +362,33 @@ async def test_a_server_that_trickles_for_ever_does_not_hold_a_request_for_ever(
     assert len(server.lines) == 1, "the connection lives"
 
 
+async def flood(asked: Asked) -> None:
+    """A body without an end, until the client leaves."""
+    part = b"x" * (1 << 14)
+    while not asked.left.is_set():
+        while asked.line.h2.local_flow_control_window(asked.stream_id) >= len(part):
+            asked.send(part)
+        await asyncio.sleep(0)
+
+
+async def test_an_answer_without_an_end_does_not_fill_the_memory() -> None:
+    async with scripted() as (server, client), asyncio.TaskGroup() as group:
+        reading = group.create_task(failure_of(read(client)))
+        asked = await server.next()
+        asked.head()
+        await flood(asked)
+        assert "larger than 128 MiB" in str(await reading)
+
+
+async def test_an_event_without_an_end_does_not_fill_the_memory() -> None:
+    async with scripted() as (server, client), asyncio.TaskGroup() as group:
+        watching = group.create_task(watch(client, asyncio.Queue()))
+        await flood(await begin_watch(server))
+        again = await server.next()
+        assert "resourceVersion=5" in again.path
+        watching.cancel()
+
+
 async def test_a_connection_cut_in_the_middle_of_a_body() -> None:
     async with scripted() as (server, client), asyncio.TaskGroup() as group:
         reading = group.create_task(failure_of(read(client)))
