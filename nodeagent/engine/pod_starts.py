@@ -29,8 +29,8 @@ class PodStarts:
 
     def pulled(self, uid: PodUid, asked_at: float, done_at: float) -> None:
         """An image was pulled for a pod."""
-        if uid not in self._old:
-            self._pulls.setdefault(uid, []).append((asked_at, done_at))
+        if uid in self._pulls:
+            self._pulls[uid].append((asked_at, done_at))
 
     def hear(self, uid: PodUid, pod: v1.Pod | None) -> None:
         """A pod is shown so now; None once it is shown no more."""
