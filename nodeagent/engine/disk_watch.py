@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 import structlog
@@ -13,7 +13,7 @@ from nodeagent.engine.meter_ports import RuntimeStats, VolumeFigures, Walker
 from nodeagent.engine.ports import Clock
 from nodeagent.errors import AgentError
 from nodeagent.model.disk_figures import DiskFigures, PodDisk, VolumeUse
-from nodeagent.model.ids import ContainerId
+from nodeagent.model.ids import ContainerId, PodUid
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.usage import DiskUse
 
@@ -39,32 +39,41 @@ class DiskWatch:
     """Keeps what was found last. A round begins when somebody asks and the last one is old.
 
     `period` (volumeStatsAggPeriod) is the least time between the beginnings of two rounds; a
-    negative one turns walks off, and only the runtime is asked then. `on_round` hears what
-    a round took, `on_walked` what the walk over one volume did.
+    negative one turns walks off, and only the runtime is asked then. Pods that run something new
+    are walked between rounds, once. `on_round` hears what a round took, `on_walked` what the walk
+    over one volume did.
     """
 
     def __init__(self, parts: DiskParts, *, period: float) -> None:
         self._parts, self._period = parts, period
         self._bell = Bell()
         self._asked_at = 0.0
+        self._running: Mapping[ContainerId, PodUid] = {}  # as of the last scrape
+        self._walked: frozenset[ContainerId] = frozenset()  # since they run
         self.figures = DiskFigures()
         self.on_round: Callable[[float], None] = lambda seconds: None
         self.on_walked: Callable[[float], None] = lambda seconds: None
 
     def ask(self) -> DiskFigures:
         """What is known now; a new round begins soon if it is old."""
-        now = self._parts.clock.now()
-        if not 0 <= now - self.figures.at < max(self._period, 1.0):
+        if self._is_old():
             self._bell.ring()
         return self.figures
 
-    async def fresh(self, running: Iterable[ContainerId]) -> DiskFigures:
+    def _is_old(self) -> bool:
+        return not 0 <= self._parts.clock.now() - self.figures.at < max(self._period, 1.0)
+
+    async def fresh(self, running: Mapping[ContainerId, PodUid]) -> DiskFigures:
         """The same with the layers of containers that were not there at the last round.
 
         The runtime has those figures already, so it is asked now, about a few at once, seldom,
-        and never for long: what it does not tell then comes with the next call or round.
+        and never for long: what it does not tell then comes with the next call or round. Volumes
+        and logs of pods that run them are walked soon.
         """
         figures, now = self.ask(), self._parts.clock.now()
+        self._running = running
+        if running.keys() - self._walked:
+            self._bell.ring()
         new = tuple(itertools.islice((i for i in running if i not in figures.layers), MOST_NEW))
         if (not new and figures.images) or 0 <= now - self._asked_at < SOON:
             return figures
@@ -93,10 +102,12 @@ class DiskWatch:
         while True:
             await self._bell.wait(at_most=None)
             began = self._parts.clock.now()
-            await self._go_round()
-            took = self._parts.clock.now() - began
-            self.on_round(took)
-            await asyncio.sleep(max(min(self._period, 60.0), 1.0) - took)
+            if self._is_old():
+                await self._go_round()
+                self.on_round(self._parts.clock.now() - began)
+            else:
+                await self._walk_new()
+            await asyncio.sleep(max(min(self._period, SOON), 1.0))
 
     async def _go_round(self) -> None:
         """The runtime's figures first, which are quick; then each pod, slowly."""
@@ -114,12 +125,26 @@ class DiskWatch:
         memories = {memory.pod.uid: memory for memory in self._parts.memories()}
         known = {uid: pod for uid, pod in self.figures.pods.items() if uid in memories}
         self.figures = msgspec.structs.replace(self.figures, pods=known)
-        for uid, memory in memories.items():
-            if memory.admitted and not memory.torn_down:
-                pod = await self._pod(memory)
-                self.figures = msgspec.structs.replace(
-                    self.figures, pods={**self.figures.pods, uid: pod}
-                )
+        self._walked = frozenset(self._running)
+        for memory in memories.values():
+            await self._put(memory)
+
+    async def _walk_new(self) -> None:
+        """Pods that run what did not run when they were walked."""
+        new = self._running.keys() - self._walked
+        self._walked |= new
+        if self._period < 0:
+            return
+        uids = {self._running[container] for container in new}
+        for memory in [one for one in self._parts.memories() if one.pod.uid in uids]:
+            await self._put(memory)
+
+    async def _put(self, memory: PodMemory) -> None:
+        if memory.admitted and not memory.torn_down:
+            pod = await self._pod(memory)
+            self.figures = msgspec.structs.replace(
+                self.figures, pods={**self.figures.pods, memory.pod.uid: pod}
+            )
 
     async def _pod(self, memory: PodMemory) -> PodDisk:
         walker, volumes = self._parts.walker, []

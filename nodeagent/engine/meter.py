@@ -1,6 +1,6 @@
 """Answers for scrapers: reads the node when asked, and keeps nothing but the last CPU counters."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -18,7 +18,7 @@ from nodeagent.engine.ports import Clock
 from nodeagent.engine.state import NodeState
 from nodeagent.errors import AgentError
 from nodeagent.model.disk_figures import NodeSpace
-from nodeagent.model.ids import ContainerId
+from nodeagent.model.ids import ContainerId, PodUid
 from nodeagent.model.machine import Machine
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import NodeRules
@@ -120,10 +120,14 @@ class Meter:
     def _pods(self) -> tuple[ObservedPod, ...]:
         return tuple(self._parts.state.all_observed())
 
-    def _running(self) -> Iterator[ContainerId]:
-        """Containers that run, the newest of each pod first."""
-        for pod in self._pods():
-            yield from (one.id for one in pod.containers if one.phase is Phase.RUNNING)
+    def _running(self) -> dict[ContainerId, PodUid]:
+        """Containers that run, with their pods."""
+        return {
+            one.id: pod.uid
+            for pod in self._pods()
+            for one in pod.containers
+            if one.phase is Phase.RUNNING
+        }
 
     def _parents(self) -> tuple[str, ...]:
         rules = self._parts.rules()

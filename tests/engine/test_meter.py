@@ -215,6 +215,27 @@ async def test_a_new_containers_layer_is_there_at_the_first_scrape(world: MeterW
     assert world.walker.measured == [] and world.stats.asked == 0
 
 
+async def test_volumes_and_logs_of_a_new_pod_are_walked_soon_and_once(world: MeterWorld) -> None:
+    world.disks.ask()
+    await settled(world)  # before there were pods
+    uid = world.tree.pods[0].uid
+    world.memories = [memory(world), memory(world, 1)]
+    world.walker.sizes = {f"/logs/{uid}/main": 5}
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(world.disks.run())
+        await world.meter.scene(Tier.CORE)
+        await world.walker.two.wait()
+        await world.meter.scene(Tier.CORE)
+        task.cancel()
+    assert world.disks.figures.pods[uid].logs["main"].used == 5
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(world.disks.run())
+        await world.meter.scene(Tier.CORE)
+        await asyncio.sleep(0.05)
+        task.cancel()
+    assert len(world.walker.measured) == 2 and world.stats.asked == 1
+
+
 async def test_the_runtime_is_seldom_asked_about_new_containers(world: MeterWorld) -> None:
     first, second = (pod.containers[0].id for pod in world.tree.pods)
     measured(world)

@@ -84,14 +84,17 @@ class FakeStats:
 
 
 class FakeWalker:
-    """Folders with sizes; notes what was measured."""
+    """Folders with sizes; notes what was measured, and says when it was two."""
 
     def __init__(self) -> None:
         self.sizes: dict[str, int] = {}
         self.measured: list[str] = []
+        self.two = asyncio.Event()
 
     async def measure(self, folder: str) -> DiskUse | None:
         self.measured.append(folder)
+        if len(self.measured) == 2:
+            self.two.set()
         size = self.sizes.get(folder)
         return None if size is None else DiskUse(at=AT, used=size, inodes=2)
 
