@@ -228,7 +228,7 @@ class Agent:
         return [
             (event["reason"], event["message"])
             for event in json.loads(done.stdout)["items"]
-            if event["involvedObject"]["name"] == f"{name}-{NODE}"
+            if event["involvedObject"]["name"] in (name, f"{name}-{NODE}")
         ]
 
     # --- what there is ----------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.agent import Agent, running_agent
+from tests.e2e.objects import sharing
 from tests.e2e.pods import IDLE, Document, container, pod, ready, waits
 from tests.e2e.runtime import Runtime
 
@@ -180,12 +181,8 @@ def test_a_sub_path_that_leads_out_of_its_volume_is_refused(agent: Agent, tmp_pa
 def test_mounts_propagate_as_asked(agent: Agent) -> None:
     top = agent.root / "propagated"
     top.mkdir()
-    subprocess.run(["mount", "--bind", str(top), str(top)], check=True)
-    subprocess.run(["mount", "--make-shared", str(top)], check=True)
-    try:
+    with sharing(top):
         _propagate(agent, top)
-    finally:
-        subprocess.run(["umount", "--recursive", str(top)], check=True)
 
 
 def _propagate(agent: Agent, top: Path) -> None:

@@ -10,8 +10,10 @@ from nodeagent.core.manifest import check_manifest
 from nodeagent.core.objects import read_objects
 from nodeagent.model.data import DataKind
 from tests.e2e.agent import Agent, running_agent
+from tests.e2e.csi import Driver, running_driver
 from tests.e2e.pods import ready
 from tests.e2e.runtime import Runtime
+from tests.fakes.csi_driver import Options
 
 SAMPLES = Path("docs/samples/volumes")
 PODS = sorted(SAMPLES.glob("manifests/*.yaml"))
@@ -44,7 +46,17 @@ def agent(runtime: Runtime) -> Iterator[Agent]:
     shutil.rmtree(DISK, ignore_errors=True)
 
 
-def test_the_samples_show_what_they_say(agent: Agent) -> None:
+@pytest.fixture
+def driver(agent: Agent, tmp_path: Path) -> Iterator[Driver]:
+    """Stands in for the one that the samples name."""
+    options = Options(name="hostpath.csi.k8s.io")
+    with running_driver(agent, tmp_path / "csi", options) as driver:
+        yield driver
+        agent.remove("driver")
+        agent.wait_gone("driver")
+
+
+def test_the_samples_show_what_they_say(agent: Agent, driver: Driver) -> None:
     for folder in ("configmaps", "secrets", "volumes"):
         shutil.copytree(SAMPLES / folder, agent.root / folder)
         (agent.root / folder).chmod(0o700)
@@ -59,3 +71,5 @@ def test_the_samples_show_what_they_say(agent: Agent) -> None:
         '250 32 node\ncolor="green"'
     )
     assert (DISK / "log").read_text() == "started\n"
+    assert (driver.disk.volume("sample") / "log").read_text() == "started\n"
+    assert agent.sh("driver", "touch /own/x && ls /own") == "x\n"

@@ -1,12 +1,9 @@
 """Volumes and configuration data on the real runtime: files edited while pods run."""
 
-import base64
-import json
 import os
-import random
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +11,10 @@ import pytest
 
 from docs.samples.images.build import BUSYBOX_IMAGE
 from tests.e2e.agent import Agent, running_agent
+from tests.e2e.objects import config_map, mount, put, secret, volume_and_claim
 from tests.e2e.pods import Document, container, pod, ready, waits
 from tests.e2e.runtime import Runtime, Runtimes
+from tests.e2e.shown import proc_root, seconds_until, seconds_until_shown, texts
 
 LIMIT = 0.2  # seconds from an edit to the file in the container
 
@@ -26,60 +25,12 @@ def agent(runtime: Runtime) -> Iterator[Agent]:
         yield agent
 
 
-def put(agent: Agent, folder: str, document: Document) -> None:
-    """Rename an object's file into place."""
-    place = agent.root / folder
-    place.mkdir(mode=0o700, exist_ok=True)
-    name = f"{document['metadata']['name']}.yaml"
-    half = agent.root / "staging" / name
-    half.write_text(json.dumps(document))
-    half.rename(place / name)
+def change_map(agent: Agent, name: str, **data: str) -> None:
+    put(agent, config_map(name, **data))
 
 
-def config_map(agent: Agent, name: str, **data: str) -> None:
-    head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
-    put(agent, "configmaps", {**head, "data": data})
-
-
-def secret(agent: Agent, name: str, **data: str) -> None:
-    head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
-    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
-    put(agent, "secrets", {**head, "data": encoded})
-
-
-def mount(name: str, path: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "mountPath": path, **more}
-
-
-def proc_root(agent: Agent, name: str) -> Path:
-    """The files of a running container as it sees them, read without a process of its own."""
-    pod = agent.pod(name)
-    assert pod is not None
-    wanted = pod.id_of("main")
-    for place in Path("/proc").glob("[0-9]*/cgroup"):
-        try:
-            if wanted in place.read_text():
-                return place.parent / "root"
-        except OSError:
-            continue
-    pytest.fail(f"no process of {name}")
-
-
-def seconds_until_shown(root: Path, shown: Mapping[str, str]) -> float:
-    """How long until the files have these texts."""
-    return seconds_until(lambda: texts(root, *shown) == tuple(shown.values()))
-
-
-def seconds_until(check: Callable[[], bool], *, at_most: float = 5.0) -> float:
-    start = time.monotonic()
-    while not check():
-        assert time.monotonic() - start < at_most, "never"
-        time.sleep(0.002)
-    return time.monotonic() - start
-
-
-def texts(root: Path, *paths: str) -> tuple[str, ...]:
-    return tuple((root / path.lstrip("/")).read_text() for path in paths)
+def change_secret(agent: Agent, name: str, **data: str) -> None:
+    put(agent, secret(name, **data))
 
 
 def envs(*entries: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -89,8 +40,8 @@ def envs(*entries: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def test_a_secret_and_a_config_map_are_files_and_variables_and_follow_their_files(
     agent: Agent,
 ) -> None:
-    config_map(agent, "app", greeting="hello", other="kept")
-    secret(agent, "app", password="s3cret")
+    change_map(agent, "app", greeting="hello", other="kept")
+    change_secret(agent, "app", password="s3cret")
     agent.write(
         pod(
             "web",
@@ -134,9 +85,9 @@ def test_a_secret_and_a_config_map_are_files_and_variables_and_follow_their_file
     root = proc_root(agent, "web")
     took = []
     for number in range(5):
-        config_map(agent, "app", greeting=f"g{number}", other="kept")
+        change_map(agent, "app", greeting=f"g{number}", other="kept")
         took.append(seconds_until_shown(root, {"/conf/greeting": f"g{number}"}))
-        secret(agent, "app", password=f"p{number}")
+        change_secret(agent, "app", password=f"p{number}")
         word = f"p{number}"
         took.append(seconds_until_shown(root, {"/keys/password": word, "/all/password": word}))
     print(f"\nseconds from edit to container: {[round(one, 3) for one in took]}")
@@ -148,7 +99,7 @@ def test_a_secret_and_a_config_map_are_files_and_variables_and_follow_their_file
 
 
 def test_a_file_is_never_seen_half_written(agent: Agent) -> None:
-    config_map(agent, "pair", a="0" * 2000, b="0" * 2000)
+    change_map(agent, "pair", a="0" * 2000, b="0" * 2000)
     agent.write(
         pod("pair", container(volumeMounts=[mount("c", "/c")]),
             volumes=[{"name": "c", "configMap": {"name": "pair"}}])
@@ -156,7 +107,7 @@ def test_a_file_is_never_seen_half_written(agent: Agent) -> None:
     agent.wait("pair", ready)
     root = proc_root(agent, "pair")
     for digit in "123456789":
-        config_map(agent, "pair", a=digit * 2000, b=digit * 2000)
+        change_map(agent, "pair", a=digit * 2000, b=digit * 2000)
         until = time.monotonic() + 0.12
         while time.monotonic() < until:
             folder = root / "c" / (root / "c/..data").readlink()
@@ -189,7 +140,7 @@ def test_what_is_missing_keeps_the_container_waiting_and_it_starts_once_it_is_th
     assert 'secret "late" not found' in told
     time.sleep(4)  # the waits have grown to seconds by now
     start = time.monotonic()
-    secret(agent, "late", token="now")
+    change_secret(agent, "late", token="now")
     agent.wait("by-env", ready)
     agent.wait("by-volume", ready)
     took = time.monotonic() - start
@@ -270,14 +221,14 @@ def test_a_claim_waits_for_its_volume_and_gets_it(agent: Agent, tmp_path: Path) 
             volumes=[{"name": "p", "persistentVolumeClaim": {"claimName": "disk"}}])
     )  # fmt: skip
     head = {"apiVersion": "v1"}
-    put(agent, "volumes", {**head, "kind": "PersistentVolumeClaim", "metadata": {"name": "disk"},
+    put(agent, {**head, "kind": "PersistentVolumeClaim", "metadata": {"name": "disk"},
         "spec": {"accessModes": ["ReadWriteOnce"],
                  "resources": {"requests": {"storage": "1Gi"}}}})  # fmt: skip
     agent.until(
         lambda: any("not bound" in message for _, message in agent.events("claims")),
         what="an event that names the claim",
     )
-    put(agent, "volumes", {**head, "kind": "PersistentVolume", "metadata": {"name": "pv0"},
+    put(agent, {**head, "kind": "PersistentVolume", "metadata": {"name": "pv0"},
         "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "2Gi"},
                  "local": {"path": str(tmp_path)}}})  # fmt: skip
     agent.wait("claims", ready)
@@ -290,38 +241,17 @@ def test_a_claim_waits_for_its_volume_and_gets_it(agent: Agent, tmp_path: Path) 
 def test_a_block_volume_is_a_device_in_the_container(agent: Agent, tmp_path: Path) -> None:
     device = tmp_path / "device"
     os.mknod(device, stat.S_IFBLK | 0o600, os.makedev(1, 7))
-    head = {"apiVersion": "v1"}
-    access = {"accessModes": ["ReadWriteOnce"], "volumeMode": "Block"}
-    put(
-        agent,
-        "volumes",
-        {
-            **head,
-            "kind": "PersistentVolume",
-            "metadata": {"name": "raw"},
-            "spec": {**access, "capacity": {"storage": "1Mi"}, "local": {"path": str(device)}},
-        },
-    )
-    put(
-        agent,
-        "volumes",
-        {
-            **head,
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "raw-c"},
-            "spec": {**access, "volumeName": "raw", "resources": {"requests": {"storage": "1Mi"}}},
-        },
-    )
+    put(agent, *volume_and_claim("raw", {"local": {"path": str(device)}}, volumeMode="Block"))
     agent.write(
         pod("raw", container(volumeDevices=[{"name": "r", "devicePath": "/dev/raw"}]),
-            volumes=[{"name": "r", "persistentVolumeClaim": {"claimName": "raw-c"}}])
+            volumes=[{"name": "r", "persistentVolumeClaim": {"claimName": "raw"}}])
     )  # fmt: skip
     agent.wait("raw", ready)
     assert agent.sh("raw", "test -b /dev/raw && stat -c %t:%T /dev/raw") == "1:7\n"
 
 
 def test_an_agent_that_was_away_shows_what_changed_meanwhile(agent: Agent) -> None:
-    config_map(agent, "away", word="before")
+    change_map(agent, "away", word="before")
     agent.write(
         pod("away", container(volumeMounts=[mount("c", "/c")]),
             volumes=[{"name": "c", "configMap": {"name": "away"}}])
@@ -329,44 +259,13 @@ def test_an_agent_that_was_away_shows_what_changed_meanwhile(agent: Agent) -> No
     agent.wait("away", ready)
     root = proc_root(agent, "away")
     agent.kill()
-    config_map(agent, "away", word="after")
+    change_map(agent, "away", word="after")
     agent.start()
     seconds_until(lambda: texts(root, "/c/word") == ("after",))
 
 
-def mounts_of(agent: Agent) -> list[str]:
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return sorted(at for line in lines if (at := line.split()[4]).startswith(f"{agent.root}/"))
-
-
-def test_an_agent_killed_in_the_middle_leaves_no_mount_and_loses_none(agent: Agent) -> None:
-    chance = random.Random(5)
-    secret(agent, "kill", word="x")
-    before = mounts_of(agent)
-    volumes = [
-        {"name": "a", "secret": {"secretName": "kill"}},
-        {"name": "b", "projected": {"sources": [{"secret": {"name": "kill"}}]}},
-        {"name": "c", "emptyDir": {"medium": "Memory"}},
-    ]
-    paths = [mount("a", "/a"), mount("b", "/b"), mount("c", "/c"), mount("a", "/w", subPath="word")]
-    names = [f"kill-{number}" for number in range(3)]
-    for _ in range(4):
-        agent.write(*(pod(name, container(volumeMounts=paths), volumes=volumes) for name in names))
-        time.sleep(chance.uniform(0.0, 0.4))
-        agent.restart()
-        for name in names:
-            agent.wait(name, ready)
-            assert agent.sh(name, "cat /a/word /b/word /w") == "xxx"
-        assert len(mounts_of(agent)) == len(before) + 4 * len(names)
-        agent.remove(*names)
-        time.sleep(chance.uniform(0.0, 0.3))
-        agent.restart()
-        agent.wait_gone(*names)
-        assert mounts_of(agent) == before
-
-
 def test_a_user_of_the_pods_group_reads_a_closed_secret(agent: Agent) -> None:
-    secret(agent, "group", word="for the group")
+    change_secret(agent, "group", word="for the group")
     agent.write(
         pod("group", container(volumeMounts=[mount("s", "/s")]),
             securityContext={"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 4321},
@@ -377,7 +276,7 @@ def test_a_user_of_the_pods_group_reads_a_closed_secret(agent: Agent) -> None:
 
 
 def test_a_secrets_folder_that_others_can_read_is_refused_with_what_to_run(agent: Agent) -> None:
-    secret(agent, "open", word="x")
+    change_secret(agent, "open", word="x")
     agent.write(
         pod("open", container(volumeMounts=[mount("c", "/c")]),
             volumes=[{"name": "c", "secret": {"secretName": "open"}}])
@@ -387,7 +286,7 @@ def test_a_secrets_folder_that_others_can_read_is_refused_with_what_to_run(agent
     folder.chmod(0o755)
     words = f"run: chmod 700 {folder}"
     agent.until(lambda: agent.said(words) > 0, what="a refusal")
-    secret(agent, "open", word="y")
+    change_secret(agent, "open", word="y")
     time.sleep(0.5)
     assert texts(proc_root(agent, "open"), "/c/word") == ("x",)
     folder.chmod(0o700)

@@ -147,7 +147,13 @@ class ClaimVolume:
         claim = await self._data.claim(namespace, name)
         if claim is None:
             where = self._data.place(DataKind.CLAIM)
-            detail = not_found(DataKind.CLAIM, name, namespace, where)
+            why = not_found(DataKind.CLAIM, name, namespace, where)
+            if not where:  # a kubelet's words, of the API server's answer
+                why = (
+                    "failed to fetch PVC from API server:"
+                    f' persistentvolumeclaims "{name}" not found'
+                )
+            detail = f"error processing PVC {namespace}/{name}: {why}"
             raise SourceMissing(op="read", target=name, detail=detail)
         if why := refuses_claim(pod, volume, claim):
             raise MountFailed(op="check", target=name, detail=why)

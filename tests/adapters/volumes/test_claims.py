@@ -53,7 +53,7 @@ def local(path: Path | str, **more: object) -> v1.PersistentVolumeSpec:
 
 
 async def test_a_claim_that_is_absent_or_not_bound_is_named_with_the_reason(world: World) -> None:
-    with pytest.raises(SourceMissing, match='persistentvolumeclaim "disk" not found'):
+    with pytest.raises(SourceMissing, match=r'PVC default/disk: .*claims "disk" not found'):
         await world.volumes.set_up(claimed())
     spec = v1.PersistentVolumeClaimSpec()
     world.data.put(Claim(namespace="default", name="disk", spec=spec, why="too small"))
@@ -203,7 +203,7 @@ async def test_an_ephemeral_volume_needs_a_cluster_and_a_claim_of_its_own(
     world = World(tmp_path, world.threads, joined=True)
     world.data.objects = data.objects
     assert world.volumes.unsupported(ephemeral()) == ""
-    with pytest.raises(SourceMissing, match='persistentvolumeclaim "web-p" not found'):
+    with pytest.raises(SourceMissing, match='persistentvolumeclaims "web-p" not found'):
         await world.volumes.set_up(ephemeral())
     bind(world, local(world.top))
     own_claim(world, owner="another")
