@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from nodeagent.core.exposition import page_of
+from nodeagent.metrics import AgentMetrics
 from nodeagent.metrics.instruments import BareCounter
 from tests.fakes.figures import whole
 
@@ -87,6 +89,86 @@ def test_a_test_proves_that_the_family_is_fed(family: Declared) -> None:
     assert any(word.search(path.read_text()) for path in tests), "no test names it"
 
 
+QUICK = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 5.0 10.0"
+STARTS = (
+    "0.5 1.0 2.0 3.0 4.0 5.0 6.0 8.0 10.0 20.0 30.0 45.0 60.0 120.0 180.0 240.0 300.0 360.0 480.0"
+    " 600.0 900.0 1200.0 1800.0 2700.0 3600.0"
+)
+STORAGE = "0.1 0.25 0.5 1.0 2.5 5.0 10.0 15.0 25.0 50.0 120.0 300.0 600.0"
+REQUESTS = "0.005 0.025 0.1 0.25 0.5 1.0 2.0 4.0 8.0 15.0 30.0 60.0"
+SIZES = "64.0 256.0 512.0 1024.0 4096.0 16384.0 65536.0 262144.0 1.048576e+06 4.194304e+06"
+# Upper bounds of a kubelet's histograms: a quantile over nodes of both kinds needs them alike.
+BUCKETS = {
+    "kubelet_containers_per_pod_count": "1.0 2.0 4.0 8.0 16.0",
+    "kubelet_image_pull_duration_seconds": (
+        "1.0 5.0 10.0 20.0 30.0 60.0 120.0 180.0 240.0 300.0 360.0 480.0 600.0 900.0 1200.0 1800.0"
+        " 2700.0 3600.0"
+    ),
+    "kubelet_pod_start_duration_seconds": STARTS,
+    "kubelet_pod_start_sli_duration_seconds": STARTS,
+    "kubelet_pod_start_total_duration_seconds": STARTS,
+    "kubelet_pod_status_sync_duration_seconds": (
+        "0.01 0.05 0.1 0.5 1.0 5.0 10.0 20.0 30.0 45.0 60.0"
+    ),
+    "kubelet_pod_resize_duration_milliseconds": (
+        "10.0 50.0 100.0 500.0 1000.0 2000.0 5000.0 10000.0 20000.0 30000.0 60000.0 120000.0"
+        " 300000.0 600000.0"
+    ),
+    "kubelet_pod_worker_duration_seconds": QUICK,
+    "kubelet_pod_worker_start_duration_seconds": QUICK,
+    "kubelet_pleg_relist_duration_seconds": QUICK,
+    "kubelet_pleg_pod_relist_duration_seconds": QUICK,
+    "kubelet_cgroup_manager_duration_seconds": QUICK,
+    "kubelet_run_podsandbox_duration_seconds": QUICK,
+    "kubelet_eviction_stats_age_seconds": QUICK,
+    "kubelet_http_requests_duration_seconds": QUICK,
+    "kubelet_volume_metric_collection_duration_seconds": QUICK,
+    "kubelet_runtime_operations_duration_seconds": (
+        "0.005 0.0125 0.03125 0.078125 0.195312 0.488281 1.220703 3.051758 7.629395 19.073486"
+        " 47.683716 119.20929 298.023224 745.05806"
+    ),
+    "storage_operation_duration_seconds": STORAGE,
+    "csi_operations_seconds": STORAGE,
+    "rest_client_request_duration_seconds": REQUESTS,
+    "rest_client_rate_limiter_duration_seconds": REQUESTS,
+    "rest_client_request_size_bytes": SIZES + " 1.6777216e+07",
+    "rest_client_response_size_bytes": SIZES + " 1.6777216e+07",
+    "kubelet_certificate_manager_server_rotation_seconds": (
+        "60.0 3600.0 14400.0 86400.0 604800.0 2.592e+06 7.776e+06 1.5552e+07 3.1104e+07 1.24416e+08"
+    ),
+}
+
+
+def populated() -> AgentMetrics:
+    """All of them, with one series at least."""
+    metrics = whole()
+    for collector in list(metrics.registry._collector_to_names):
+        if labels := getattr(collector, "_labelnames", ()):
+            collector.labels(*labels)  # type: ignore[attr-defined]
+    return metrics
+
+
+def test_buckets_are_those_of_a_kubelet() -> None:
+    found = {
+        family.name: [float(s.labels["le"]) for s in family.samples if "le" in s.labels][:-1]
+        for family in populated().own()
+        if family.type == "histogram"
+    }
+    expected = {name: [float(one) for one in text.split()] for name, text in BUCKETS.items()}
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_openmetrics_has_all_of_it_too() -> None:
+    text = page_of(populated().own(), openmetrics=True)
+    families = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
+    found = {sample.name for one in families for sample in one.samples}
+    assert {
+        "kubelet_evictions",
+        "kubelet_started_pods_total",
+        "storage_operation_duration_seconds_count",
+    } <= found
+
+
 # Names that a kubelet gave, which promtool would rather have otherwise.
 FAULTS = re.compile(
     r"kubelet_(?:evictions|preemptions|pod_resources_endpoint_(?:requests|errors)_(?:get|list"
@@ -97,11 +179,7 @@ FAULTS = re.compile(
 
 
 def test_promtool_finds_no_fault_but_with_names_that_a_kubelet_gave() -> None:
-    metrics = whole()
-    for collector in list(metrics.registry._collector_to_names):
-        if labels := getattr(collector, "_labelnames", ()):
-            collector.labels(*labels)  # type: ignore[attr-defined]
-    text = page_of(metrics.own(), openmetrics=False)
+    text = page_of(populated().own(), openmetrics=False)
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
