@@ -103,15 +103,6 @@ class Cluster:
         access, paths = self._settings.cluster, self._settings.paths
         assert access is not None
         key = access.kubeconfig.parent / SEAL_KEY
-        self._data = ClusterData(
-            self.client,
-            SealedVault(str(paths.root), key=key, threads=self._threads),
-            WallClock(),
-            strategy=self._settings.kubelet.config_map_and_secret_change_detection_strategy,
-            connected=lambda: self.client.connected,
-            on_change=on_change,
-            on_classes=keeper.define_classes,
-        )
         if self._settings.gate("PodCertificateRequest"):
             self._certificates = PodCertificates(
                 self.client,
@@ -122,6 +113,16 @@ class Cluster:
                 on_change=on_change,
                 tell=self._tell_of_certificate,
             )
+        self._data = ClusterData(
+            self.client,
+            SealedVault(str(paths.root), key=key, threads=self._threads),
+            WallClock(),
+            strategy=self._settings.kubelet.config_map_and_secret_change_detection_strategy,
+            connected=lambda: self.client.connected,
+            on_change=on_change,
+            on_classes=keeper.define_classes,
+            certificates=self._certificates,
+        )
         return JoinedData(
             self._data.data,
             self._data.services,

@@ -21,6 +21,7 @@ from nodeagent.model.data import (
     Secret,
     key_of,
 )
+from nodeagent.model.pod_certificates import KeptCertificate
 from nodeagent.model.tokens import KeptToken
 
 _PROTECTION: Final = "kubernetes.io/pvc-protection"  # keeps a claim while pods use it
@@ -146,6 +147,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[v1.Service, ...] | None = None
     classes: dict[str, str] | None = None
     token: KeptToken | None = None
+    certificate: KeptCertificate | None = None
 
     @property
     def confidential(self) -> bool:

@@ -13,11 +13,13 @@ from nodeagent.engine.api_classes import ApiClasses
 from nodeagent.engine.api_data import ApiData
 from nodeagent.engine.api_ports import Api, Vault
 from nodeagent.engine.api_services import ApiServices
+from nodeagent.engine.pod_certificates import PodCertificates
 from nodeagent.engine.ports import Clock
 from nodeagent.engine.tokens import Tokens
 from nodeagent.errors import HostError
 from nodeagent.model.data import DataKey
 from nodeagent.model.ids import PodUid
+from nodeagent.model.pod_certificates import CertificateWish
 from nodeagent.model.tokens import TokenWish
 from nodeagent.settings.names import ChangeDetection
 
@@ -35,7 +37,8 @@ class ClusterData:
     `load` before the first pod is worked on. What no pod uses any more is removed: at once when
     its last pod ends, and, of an earlier run, some minutes after the start. `connected` tells
     whether the server can be reached, `on_change` rings pods, `on_classes` takes the handlers of
-    RuntimeClasses by name (`NodeKeeper.define_classes`).
+    RuntimeClasses by name (`NodeKeeper.define_classes`). `certificates` are kept too, where pods
+    are given any.
     """
 
     def __init__(
@@ -48,11 +51,12 @@ class ClusterData:
         connected: Callable[[], bool],
         on_change: Callable[[Iterable[PodUid]], None],
         on_classes: Callable[[Mapping[str, str]], None],
+        certificates: PodCertificates | None = None,
     ) -> None:
         self._vault = vault
         self._due: set[str] = set()
         self._names: dict[str, DataKey] = {}
-        self._wishes: dict[str, TokenWish] = {}
+        self._wishes: dict[str, TokenWish | CertificateWish] = {}
         self._bell = Bell()
         self._on_classes = on_classes
         self.data = ApiData(
@@ -69,7 +73,10 @@ class ClusterData:
             on_kept=lambda home: self._changed(_services(home)),
         )
         self.classes = ApiClasses(api, on_change=self._classes_changed)
-        self.tokens = Tokens(api, clock, on_kept=self._token_changed)
+        self.tokens = Tokens(api, clock, on_kept=self._wish_changed)
+        self._certificates = certificates
+        if certificates is not None:
+            certificates.on_kept = self._wish_changed
 
     async def load(self) -> None:
         """Take up what an earlier run was told. Never fails."""
@@ -78,6 +85,8 @@ class ClusterData:
         self.services.restore(found)
         self.classes.restore(found)
         self.tokens.restore(found)
+        if self._certificates is not None:
+            self._certificates.restore(found)
 
     def components(self) -> dict[str, Component]:
         """What runs."""
@@ -95,8 +104,8 @@ class ClusterData:
         self._names[name] = key
         self._changed(name)
 
-    def _token_changed(self, wish: TokenWish) -> None:
-        name = _token(wish)
+    def _wish_changed(self, wish: TokenWish | CertificateWish) -> None:
+        name = _wish(wish)
         self._wishes[name] = wish
         self._changed(name)
 
@@ -142,8 +151,11 @@ class ClusterData:
             return Kept(classes=self.classes.handlers or {})
         if name in self._names:
             return self.data.to_keep(self._names[name])
-        if name in self._wishes:
-            return self.tokens.to_keep(self._wishes[name])
+        wish = self._wishes.get(name)
+        if isinstance(wish, TokenWish):
+            return self.tokens.to_keep(wish)
+        if wish is not None:
+            return self._certificates.to_keep(wish) if self._certificates is not None else None
         home = name.partition("/")[2]
         services = self.services.known(home)
         return Kept(home=home, services=services) if services is not None else None
@@ -152,7 +164,9 @@ class ClusterData:
         await asyncio.sleep(SPARED)
         names = {_name(key) for key in self.data.used}
         names |= {_services(home) for home in self.services.used}
-        names |= {_token(wish) for wish in self.tokens.used}
+        names |= {_wish(wish) for wish in self.tokens.used}
+        if self._certificates is not None:
+            names |= {_wish(wish) for wish in self._certificates.used}
         try:
             await self._vault.keep_only(frozenset(names | {CLASSES}))
         except HostError as error:
@@ -163,7 +177,9 @@ def _name(key: DataKey) -> str:
     return f"{key.kind}/{key.namespace}/{key.name}"
 
 
-def _token(wish: TokenWish) -> str:
+def _wish(wish: TokenWish | CertificateWish) -> str:
+    if isinstance(wish, CertificateWish):
+        return f"Certificate/{wish.uid}/{wish.source}"
     return f"Token/{wish.uid}/{wish.account}/{wish.audience}/{wish.seconds}"
 
 

@@ -11,6 +11,7 @@ import structlog
 from lightkube.models import certificates_v1beta1 as certificates
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.api_objects import Kept
 from nodeagent.core.pod_certificates import (
     GONE_AFTER,
     JITTER,
@@ -27,7 +28,13 @@ from nodeagent.engine.ports import Clock
 from nodeagent.errors import AgentError, ApiError, MountFailed
 from nodeagent.model.api import POD_CERTIFICATES, SERVICE_ACCOUNTS, Purpose
 from nodeagent.model.ids import PodUid
-from nodeagent.model.pod_certificates import CertificateWish, Credential, KeyProof, Shown
+from nodeagent.model.pod_certificates import (
+    CertificateWish,
+    Credential,
+    KeptCertificate,
+    KeyProof,
+    Shown,
+)
 
 log = structlog.get_logger()
 
@@ -61,9 +68,9 @@ class _Entry:
 class PodCertificates:
     """A request is made when a volume first needs it, and again once the issued certificate says.
 
-    Until the next one is issued the old one is shown; a refusal is final for the pod. Nothing is
-    written down: after a restart of the agent all are asked for anew, as a kubelet does. `node` is
-    the Node as the API has it. `on_change` takes the pods for which something was decided.
+    Until the next one is issued the old one is shown; a refusal is final for the pod. `node` is
+    the Node as the API has it. `on_change` takes the pods for which something was decided,
+    `on_kept` a wish whose credential became another or is no longer used.
     """
 
     def __init__(
@@ -82,6 +89,27 @@ class PodCertificates:
         self._entries: dict[CertificateWish, _Entry] = {}
         self._requests: Mapping[str, certificates.PodCertificateRequest] = {}
         self._changes: Counter[PodUid] = Counter()
+        self._used: set[CertificateWish] = set()
+        self.on_kept: Callable[[CertificateWish], None] = lambda _: None
+
+    def restore(self, found: Iterable[Kept]) -> None:
+        """Those that an earlier run was given; before the first is shown."""
+        for one in found:
+            if one.certificate is not None:
+                entry = self._entries.setdefault(one.certificate.wish, _Entry())
+                entry.credential = one.certificate.credential
+
+    def to_keep(self, wish: CertificateWish) -> Kept | None:
+        """The credential to be put away; None where there is none any more."""
+        entry = self._entries.get(wish)
+        if entry is None or entry.credential is None:
+            return None
+        return Kept(certificate=KeptCertificate(wish=wish, credential=entry.credential))
+
+    @property
+    def used(self) -> frozenset[CertificateWish]:
+        """What was asked for in this run, by pods that are not over."""
+        return frozenset(self._used)
 
     async def run(self) -> None:
         """Follow the requests of this node, for ever."""
@@ -100,6 +128,7 @@ class PodCertificates:
 
     async def shown(self, wish: CertificateWish) -> Shown:
         """The credential as it is to be shown now. MountFailed: refused, or not issued yet."""
+        self._used.add(wish)
         entry = self._entries.setdefault(wish, _Entry())
         self._settle(wish, entry)
         if entry.refused is None and entry.pending is None and self._is_due(entry):
@@ -137,7 +166,10 @@ class PodCertificates:
 
     def forget(self, uid: PodUid) -> None:
         """The pod is over."""
-        self._entries = {w: entry for w, entry in self._entries.items() if w.uid != uid}
+        for wish in [one for one in self._entries if one.uid == uid]:
+            self._used.discard(wish)
+            if self._entries.pop(wish).credential is not None:
+                self.on_kept(wish)
         self._changes.pop(uid, None)
 
     def _is_due(self, entry: _Entry) -> bool:
@@ -220,6 +252,7 @@ class PodCertificates:
             self._tell(wish, found.verdict, found.told)
         elif isinstance(found, Credential):
             entry.credential, entry.told = found, set()
+            self.on_kept(wish)
         else:
             assert isinstance(found, Deleted)
         log.info(

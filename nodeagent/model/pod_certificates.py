@@ -47,6 +47,13 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
         return f"Credential(not_after={self.not_after})"
 
 
+class KeptCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential as it is put away for the time without a server."""
+
+    wish: CertificateWish
+    credential: Credential
+
+
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A credential as it is to be shown now, to be looked at again at `again_at`."""
 

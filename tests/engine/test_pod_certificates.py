@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -13,6 +14,7 @@ from prometheus_client import generate_latest
 
 from nodeagent.adapters.host.pod_keys import make_key
 from nodeagent.adapters.volumes.certificate_file import CertificateFile
+from nodeagent.core.api_objects import Kept
 from nodeagent.core.payload import Made
 from nodeagent.engine.pod_certificates import PodCertificates
 from nodeagent.errors import MountFailed, NotSupported
@@ -279,13 +281,33 @@ async def test_sources_are_counted_by_signer_and_state() -> None:
         assert line in generate_latest(metrics.registry).decode()
 
 
-async def test_a_new_agent_asks_anew_and_the_files_are_for_the_pod_alone() -> None:
+async def test_a_new_agent_shows_what_was_kept_also_without_a_server() -> None:
     node = Node()
+    wishes: list[CertificateWish] = []
+    node.certificates.on_kept = wishes.append
     async with running(node):
         first = await node.bundle()
+    kept = node.certificates.to_keep(wishes[0])
+    assert kept is not None and "PRIVATE" not in repr(kept)
+    told = msgspec.json.decode(msgspec.json.encode(kept), type=Kept)
     node.restart()
+    node.certificates.restore([told])
+    assert node.certificates.used == frozenset()
+    node.api.down = True
+    async with running(node):
+        assert await node.bundle() == first
+        assert node.certificates.used == {wishes[0]}
+        await asyncio.sleep(20000)
+        assert await node.bundle() == first, "better than none"
+    node.certificates.forget(UID)
+    assert node.certificates.used == frozenset()
+    assert node.certificates.to_keep(wishes[0]) is None
+
+
+async def test_files_are_for_the_pod_alone() -> None:
+    node = Node()
     async with running(node):
         context = v1.PodSecurityContext(runAsUser=1000)
         made = await node.make(an_api_pod(serviceAccountName="till", securityContext=context))
     file = made.files["bundle"]
-    assert file.data != first and (file.mode, file.uid) == (0o600, 1000)
+    assert (file.mode, file.uid) == (0o600, 1000)
