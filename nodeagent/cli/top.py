@@ -235,12 +235,12 @@ class _Frame:
 
         names, lines = shown.lines(top)
         columns = list(zip(names, *(line.cells for line in lines), strict=True))
-        last = len(names) - 1
         traffic = [i for i, name in enumerate(names) if name.startswith(("RX", "TX"))]
         found = fit(
             [max(len(cell) for cell in column) for column in columns],
             names=[i for i, name in enumerate(names) if name in ("NAME", "POD", "NAMESPACE")],
-            spare=[last, *reversed(traffic)],
+            spare=[len(names) - 1, *reversed(traffic)],
+            last=[i for i, name in reversed([*enumerate(names)]) if name.endswith("(%)")],
             width=self._width,
         )
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")

@@ -11,7 +11,7 @@ SHORTEST: Final = 180.0  # seconds of history, at least
 READINGS: Final = 30  # at least so many
 WIDEST: Final = 60  # characters of history
 LEAST: Final = 10
-GAP: Final = 3  # blanks between columns
+GAP: Final = 2  # blanks between columns
 NAME_LEAST: Final = 12
 
 Point: TypeAlias = tuple[float, int]
@@ -69,28 +69,37 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     history: int
 
 
-def fit(needed: Sequence[int], *, names: Sequence[int], spare: Sequence[int], width: int) -> Fit:
-    """Columns that fit into `width` characters.
+def fit(
+    needed: Sequence[int],
+    *,
+    names: Sequence[int],
+    spare: Sequence[int],
+    last: Sequence[int] = (),
+    width: int,
+) -> Fit:
+    """Columns that fit into `width` characters beside a history.
 
-    Without room for a short history, columns of `spare` are left out one by one, then those of
-    `names` are cut, then the history goes. What is left is never left out.
+    Without room for a short one, columns of `spare` are left out one by one; then those of `names`
+    are cut, and where that is not enough those of `last` are left out; in the end the history goes.
     """
+    least = [min(one, NAME_LEAST) if i in names else one for i, one in enumerate(needed)]
     kept = list(range(len(needed)))
 
     def taken(widths: Sequence[int]) -> int:
         return sum(widths[i] + GAP for i in kept)
 
-    for column in spare:
-        if taken(needed) + LEAST <= width:
-            break
-        kept.remove(column)
-    widths = list(needed)
+    for columns, widths in ((spare, needed), (last, least)):
+        for column in columns:
+            if taken(widths) + LEAST <= width:
+                break
+            kept.remove(column)
+    shown = list(needed)
     for column in names:
-        over = taken(widths) + LEAST - width
-        widths[column] = max(min(widths[column], NAME_LEAST), widths[column] - max(over, 0))
-    room = width - taken(widths)
+        over = taken(shown) + LEAST - width
+        shown[column] = max(least[column], shown[column] - max(over, 0))
+    room = width - taken(shown)
     return Fit(
         columns=tuple(kept),
-        widths=tuple(widths[i] for i in kept),
+        widths=tuple(shown[i] for i in kept),
         history=min(room, WIDEST) if room >= LEAST else 0,
     )
