@@ -59,6 +59,11 @@ class Authority:
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
     @property
+    def key(self) -> bytes:
+        """Its key, for another that is to sign in its name."""
+        return key_pem(self._key)
+
+    @property
     def pin(self) -> str:
         """ "sha256:<hex>" of its public key, as kubeadm pins it."""
         spki = self._key.public_key().public_bytes(

@@ -93,7 +93,7 @@ class Signer:
         if not verdicts:
             if self.approves(document):
                 self._decide(document["metadata"]["name"], "Approved", "AutoApproved")
-        elif "Approved" in verdicts and not status.get("certificate"):
+        elif verdicts == {"Approved"} and not status.get("certificate"):
             self._sign(document, status)
 
     def _sign(self, document: Document, status: Document) -> None:

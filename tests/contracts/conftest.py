@@ -41,7 +41,7 @@ def api(
         yield made
         return
     with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        cluster.do(lambda one: setattr(one.signer, "off", True))
+        cluster.do(lambda one: setattr(one.signer, "approves", lambda _: False))
         cluster.do(lambda one: setattr(one.controllers, "schedule", False))
         made = with_certificate(cluster.url, cluster.do(lambda one: one.administrator()))
         made.node = with_certificate(cluster.url, cluster.do(lambda one: one.node(NODE)))

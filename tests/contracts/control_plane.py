@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from nodeagent.adapters.kube.access import Access
+from tests.apiserver.authority import Authority
 
 TOKEN = "contract-tests"
 NODE_TOKEN = "contract-tests-node"
@@ -30,6 +31,11 @@ def assets() -> Path | None:
     for program in ("etcd", "kube-apiserver"):
         assert (folder / program).exists(), f"KUBEBUILDER_ASSETS has no {program}"
     return folder
+
+
+def has_controllers(programs: Path) -> bool:
+    """Whether there is a controller manager too, which signs certificates."""
+    return (programs / "kube-controller-manager").exists()
 
 
 @contextmanager
@@ -69,11 +75,43 @@ def real_control_plane(programs: Path, folder: Path) -> Iterator[Access]:
             _age(etcd, running, folder / "log")
             running.append(subprocess.Popen(server, stdout=log, stderr=log))
             _wait(f"https://127.0.0.1:{port}/api/v1/namespaces/default", running, folder / "log")
+            if has_controllers(programs):
+                words = _controllers(programs, folder, port)
+                running.append(subprocess.Popen(words, stdout=log, stderr=log))
             yield Access(server=f"https://127.0.0.1:{port}", token=TOKEN, insecure=True)
         finally:
             for one in reversed(running):
                 one.terminate()
                 one.wait(20)
+
+
+def _controllers(programs: Path, folder: Path, port: int) -> list[str]:
+    """The controller manager as a command, with the controllers that sign certificates alone."""
+    authority = Authority()
+    (folder / "ca.crt").write_bytes(authority.pem)
+    (folder / "ca.key").write_bytes(authority.key)
+    config = {
+        "current-context": "it",
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        "users": [{"name": "it", "user": {"token": TOKEN}}],
+        "clusters": [
+            {
+                "name": "it",
+                "cluster": {
+                    "server": f"https://127.0.0.1:{port}",
+                    "insecure-skip-tls-verify": True,
+                },
+            }
+        ],
+    }
+    path = folder / "controllers.conf"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
+    return [
+        *(str(programs / "kube-controller-manager"), f"--kubeconfig={path}", "--secure-port=0"),
+        *("--controllers=csrapproving,csrsigning", "--leader-elect=false"),
+        *(f"--cluster-signing-cert-file={folder}/ca.crt",),
+        *(f"--cluster-signing-key-file={folder}/ca.key",),
+    ]
 
 
 def _age(etcd: int, running: list[subprocess.Popen[bytes]], log: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.apiserver.problems import Document
-from tests.contracts.control_plane import NODE
+from tests.contracts.control_plane import NODE, assets, has_controllers
 from tests.contracts.http_api import STRATEGIC, HttpApi, status_of
 from tests.contracts.test_api_objects import a_map, a_pod, made, maps, pods, version
 
@@ -251,6 +251,9 @@ def a_request(*, signer: str, usages: list[str]) -> Document:
     }
 
 
+PROGRAMS = assets()
+REAL = ["control plane"] if PROGRAMS is not None and has_controllers(PROGRAMS) else []
+SIGNING = ["small server", *REAL]
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
 
@@ -271,6 +274,46 @@ def test_a_certificate_is_asked_for_and_decided_upon(api: HttpApi, space: str) -
     assert kept["type"] == "Approved" and kept["lastUpdateTime"] and kept["lastTransitionTime"]
     assert version(found) != version(asked)
     assert made(api.node.get(f"{CSRS}/{name}"))["status"]["conditions"] == [kept]
+
+
+def until_signed(api: HttpApi, name: str) -> Document:
+    """The status once there is a certificate, or a verdict that there is none."""
+    with api.watch(CSRS, fieldSelector=f"metadata.name={name}") as events:
+        for event in events:
+            status: Document = event["object"].get("status") or {}
+            kinds = [one["type"] for one in status.get("conditions") or []]
+            if status.get("certificate") or "Failed" in kinds:
+                return status
+    raise AssertionError(f"nobody signs {name}")
+
+
+def approved(api: HttpApi, body: Document) -> str:
+    asked = made(api.node.post(CSRS, body))
+    name: str = asked["metadata"]["name"]
+    condition = {"type": "Approved", "status": "True", "reason": "Test", "message": "yes"}
+    made(api.put(f"{CSRS}/{name}/approval", {**asked, "status": {"conditions": [condition]}}))
+    return name
+
+
+@pytest.mark.parametrize("api", SIGNING, indirect=True)
+def test_what_is_approved_is_signed(api: HttpApi) -> None:
+    body = a_request(signer=CLIENT, usages=["client auth", "digital signature"])
+    status = until_signed(api, approved(api, body))
+    found = x509.load_pem_x509_certificate(base64.b64decode(status["certificate"]))
+    request = x509.load_pem_x509_csr(base64.b64decode(body["spec"]["request"]))
+    assert found.subject == request.subject and found.public_key() == request.public_key()
+    usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+
+
+@pytest.mark.parametrize("api", SIGNING, indirect=True)
+def test_what_the_signer_does_not_sign_has_failed(api: HttpApi) -> None:
+    body = a_request(signer=CLIENT, usages=["server auth", "digital signature"])
+    status = until_signed(api, approved(api, body))
+    assert "certificate" not in status
+    (failed,) = [one for one in status["conditions"] if one["type"] == "Failed"]
+    assert (failed["status"], failed["reason"]) == ("True", "SignerValidationFailure")
+    assert failed["message"].startswith("usages did not match")
 
 
 @pytest.mark.parametrize("change", [{"request": "eA=="}, {"signerName": ""}, {"usages": []}])
