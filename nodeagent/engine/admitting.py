@@ -20,13 +20,23 @@ class Admitting:
 
     def __init__(self, tools: WorkerTools) -> None:
         self._tools = tools
+        self.has_asked = False
 
     def is_held(self, memory: PodMemory, seen: ObservedPod) -> bool:
-        """Whether the pod has to wait for the end of another."""
+        """Whether the pod has to wait: for an older one that has not asked yet, or for an end."""
         neighbours = self._tools.neighbours
+        if _asks(memory, seen) and neighbours.comes_later(memory):
+            return True
+        self.let_pass(memory)
         if neighbours.is_blocked(memory):
             return True
         return _asks(memory, seen) and neighbours.must_wait(memory)
+
+    def let_pass(self, memory: PodMemory) -> None:
+        """This pod asks now, or cannot: younger ones need not wait for it any more."""
+        if not self.has_asked:
+            self.has_asked = True
+            self._tools.neighbours.ring_next(memory)
 
     def decide(self, memory: PodMemory, seen: ObservedPod) -> PodMemory:
         """The memory of a pod that is admitted, or refused for good."""

@@ -1,6 +1,7 @@
 """Pods beside each other: who is admitted, who waits for whom, who makes room for whom."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import msgspec
 import structlog
@@ -23,6 +24,8 @@ from nodeagent.model.launch import IdRange
 from nodeagent.model.memory import EndRequest, EndWhy, PodMemory, Rejected
 
 log = structlog.get_logger()
+
+UNASKED: Final = 5.0  # seconds that a fresh pod may take to ask before younger ones do
 
 
 class Crowd(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +57,31 @@ class Neighbourhood:
             and not is_over(other.memory)
             for uid, other in self._crowd.workers.items()
         )
+
+    def comes_later(self, memory: PodMemory) -> bool:
+        """Whether an older pod has not asked for admission yet: what it gets cannot be had.
+
+        One that does not come to ask within seconds holds up nobody.
+        """
+        mine = self._crowd.order.get(memory.pod.uid, 0)
+        return any(order < mine for order, _ in self._unasked())
+
+    def ring_next(self, memory: PodMemory) -> None:
+        """This pod has asked: the next one looks again."""
+        others = [pair for pair in self._unasked() if pair[1].memory.pod.uid != memory.pod.uid]
+        if others:
+            min(others, key=lambda pair: pair[0])[1].ring()
+
+    def _unasked(self) -> list[tuple[int, PodWorker]]:
+        """Fresh pods that are about to ask, with the order of their birth."""
+        since = self._crowd.tools().clock.now() - UNASKED
+        return [
+            (self._crowd.order[uid], worker)
+            for uid, worker in self._crowd.workers.items()
+            if not (worker.has_asked or worker.memory.admitted or worker.memory.rejected)
+            and worker.memory.seen_at >= since
+            and not self._is_leaving(uid)
+        ]
 
     def refuse(self, memory: PodMemory) -> Rejected | None:
         """Admission among the pods that have been admitted, are not over and are to stay."""

@@ -24,9 +24,9 @@ class NodeState:
         self._on_sight.append(sight)
 
     def want(self, desired: Mapping[PodUid, DesiredPod]) -> None:
-        """Replace everything that is wanted; pods that vanish are told too."""
+        """Replace everything that is wanted; told in their order, then pods that vanish."""
         before, self._desired = self._desired, dict(desired)
-        for uid in before.keys() | desired.keys():
+        for uid in dict.fromkeys([*desired, *before]):
             if before.get(uid) != desired.get(uid):
                 _tell(self._on_wish, uid)
 

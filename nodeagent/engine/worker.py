@@ -110,6 +110,11 @@ class PodWorker:
         """Whether the pod ends, or was told to."""
         return self.memory.ending is not None or self._asked_end is not None
 
+    @property
+    def has_asked(self) -> bool:
+        """Whether the pod has asked for admission."""
+        return self._admitting.has_asked
+
     def end(self, request: EndRequest) -> None:
         """End the pod for a reason of the node; a later end than that in force changes nothing."""
         self._asked_end = request
@@ -164,6 +169,7 @@ class PodWorker:
             return self._setback.delay
         except Exception:  # a bug here must not stop the other pods
             self._tools.count_bug()
+            self._admitting.let_pass(self.memory)
             self._setback.grow(self.memory.pod, self._tools.clock.now())
             log.exception("bug while working on a pod", pod=self._key)
             return self._setback.delay

@@ -26,6 +26,14 @@ class Neighbours(Protocol):
         """Whether an older pod of the same full name has not ended yet."""
         ...
 
+    def comes_later(self, memory: PodMemory) -> bool:
+        """Whether an older pod has not asked for admission yet: what it gets cannot be had."""
+        ...
+
+    def ring_next(self, memory: PodMemory) -> None:
+        """This pod has asked: the next one looks again."""
+        ...
+
     def refuse(self, memory: PodMemory) -> Rejected | None:
         """Admission's answer for a pod that has not run yet."""
         ...

@@ -1,6 +1,7 @@
 """Critical pods make room for themselves; admission waits for those who leave."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -102,3 +103,38 @@ async def test_a_no_execute_taint_refuses_who_does_not_tolerate_it() -> None:
         await asyncio.sleep(1)
         assert phase(node, "a") == ("Failed", "TaintToleration")
         assert node.is_running(uid="b")
+
+
+def is_refused(node: Node, uid: str) -> bool:
+    return phase(node, uid) == ("Failed", "NodePorts")
+
+
+def exposed(uid: str) -> DesiredPod:
+    port = v1.ContainerPort(containerPort=80, hostPort=8080)
+    return an_api_pod(a_container(ports=[port]), uid=uid, name=f"pod-{uid}")
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_of_pods_that_want_the_same_the_one_that_came_first_gets_it(
+    *, together: bool
+) -> None:
+    machine = Machine()
+    machine.files.slow = {"z1": 2.0, "c3": 1.0}
+    pods = [exposed(uid) for uid in ("z1", "b2", "c3", "a4")]
+    async with node_with(machine=machine) as node:
+        if together:
+            node.want(*pods)
+        for pod in pods:
+            node.want(pod)
+        await until(lambda: node.is_running(uid="z1"), at_most=5)
+        for uid in ("b2", "c3", "a4"):
+            await until(partial(is_refused, node, uid), at_most=5)
+
+
+async def test_a_pod_that_cannot_ask_holds_up_nobody() -> None:
+    machine = Machine()
+    machine.files.slow = {"stuck": 3600.0}
+    async with node_with(machine=machine) as node:
+        node.want(exposed("stuck"))
+        node.want(asking("1m", uid="late"))
+        await until(lambda: node.is_running(uid="late"), at_most=70)

@@ -66,6 +66,7 @@ class FakeFiles:
         self.messages: dict[str, str] = {}
         self.removed_logs: list[str] = []
         self.log_counts: dict[str, int] = {}
+        self.slow: dict[str, float] = {}  # seconds that reading counts takes, by the pod's uid
         self.full = False  # the disk takes no more
         self.unreadable = False  # messages cannot be read
 
@@ -99,6 +100,7 @@ class FakeFiles:
         return self.messages.get(path, "")[-limit:]
 
     async def used_restart_counts(self, log_directory: str) -> Mapping[str, int]:
+        await asyncio.sleep(next((t for uid, t in self.slow.items() if uid in log_directory), 0.0))
         return self.log_counts
 
     async def remove_log(self, path: str, *, container_id: str) -> None:
