@@ -5,6 +5,7 @@ import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from lightkube.models import core_v1 as v1
@@ -47,8 +48,9 @@ from nodeagent.server.permission import Permission
 from nodeagent.server.tls import TlsRules
 from nodeagent.server.view import View
 from nodeagent.settings import Listener, Settings, node_version
+from nodeagent.settings.configz import configz
 from nodeagent.settings.names import AuthorizationMode
-from nodeagent.settings.show import document, flag_values
+from nodeagent.settings.show import flag_values
 
 ROTATED = "kubelet-server-current.pem"
 
@@ -225,10 +227,21 @@ def _tls_rules(settings: Settings) -> TlsRules:
     )
 
 
+def _makes_pair(settings: Settings) -> bool:
+    kubelet = settings.kubelet
+    given = kubelet.tls_cert_file or kubelet.server_tls_bootstrap
+    return settings.listeners.https is not None and not given
+
+
+def _configz(settings: Settings) -> dict[str, Any]:
+    folder = settings.paths.certificates
+    pair = (folder / CERTIFICATE, folder / KEY) if _makes_pair(settings) else None
+    return configz(settings.kubelet, own_pair=pair)
+
+
 def _prepare(settings: Settings) -> None:
     """The certificate is there, if it is ours to make; blocks."""
-    kubelet = settings.kubelet
-    if settings.listeners.https is None or kubelet.tls_cert_file or kubelet.server_tls_bootstrap:
+    if not _makes_pair(settings):
         return
     ensure_self_signed(
         settings.paths.certificates,
@@ -268,7 +281,7 @@ def _backing(inside: Inside) -> Backing:
         container=lambda uid, name: _container(state.observed(uid), name),
         sandbox=lambda uid: _sandbox(state.observed(uid)),
         health=inside.heart.checks,
-        configz=lambda: document(inside.settings().kubelet),
+        configz=lambda: _configz(inside.settings()),
         flags=lambda: flag_values(inside.settings()),
         set_verbosity=lambda number: _set_verbosity(inside.settings(), number),
         runtime=_runtime(inside.cri),

@@ -157,14 +157,14 @@ def _plain(kind: Any, value: Any) -> Any:
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds as Go writes a duration: 1h30m, 10s, 100ms."""
+    """Seconds as Go writes a duration: 1h30m0s, 10s, 100ms."""
     sign, nanos = "-" if seconds < 0 else "", round(abs(seconds) * 1e9)
     if nanos < 10**9:
         return f"{sign}{nanos / 10**6:g}ms" if nanos else "0s"
     minutes, rest = divmod(nanos, 60 * 10**9)
     hours, minutes = divmod(minutes, 60)
-    parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else ""]
-    parts.append(f"{f'{rest / 10**9:.9f}'.rstrip('0').rstrip('.')}s" if rest else "")
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if hours or minutes else ""]
+    parts.append(f"{f'{rest / 10**9:.9f}'.rstrip('0').rstrip('.')}s")
     return sign + "".join(parts)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import msgspec
 
 from nodeagent.settings import ClusterAccess, KubeletConfiguration, NodeIdentity, Settings
+from nodeagent.settings.configz import configz
 from nodeagent.settings.flag_table import CONFIG_FLAGS
+from nodeagent.settings.kubelet import UserNamespaces
 from nodeagent.settings.show import document, flag_values
 
 
@@ -15,12 +17,34 @@ def test_the_document_has_defaults_and_leaves_out_what_is_empty() -> None:
         "KubeletConfiguration", "kubelet.config.k8s.io/v1beta1",
     )  # fmt: skip
     assert shown["port"] == 10250
-    assert shown["streamingConnectionIdleTimeout"] == "4h"
-    assert shown["authentication"]["webhook"] == {"enabled": True, "cacheTTL": "2m"}
+    assert shown["streamingConnectionIdleTimeout"] == "4h0m0s"
+    assert shown["authentication"]["webhook"] == {"enabled": True, "cacheTTL": "2m0s"}
     assert shown["registerNode"] is True and shown["readOnlyPort"] == 0
     for empty in ("tlsCertFile", "clusterDNS", "featureGates", "tracing"):
         assert empty not in shown
     msgspec.json.encode(shown)
+
+
+def test_a_kubelets_page_of_it_leaves_out_what_a_kubelet_does() -> None:
+    shown = configz(
+        KubeletConfiguration(), own_pair=(Path("/p/kubelet.crt"), Path("/p/kubelet.key"))
+    )
+    for absent in ("readOnlyPort", "podsPerCore", "userNamespaces", "serverTLSBootstrap"):
+        assert absent not in shown
+    for false in ("failSwapOn", "seccompDefault", "mergeDefaultEvictionSettings"):
+        assert false in shown
+    assert (shown["iptablesMasqueradeBit"], shown["memorySwap"]) == (14, {})
+    assert (shown["tlsCertFile"], shown["tlsPrivateKeyFile"]) == (
+        "/p/kubelet.crt",
+        "/p/kubelet.key",
+    )
+    assert shown["logging"]["flushFrequency"] == "5s"
+    given = KubeletConfiguration(
+        read_only_port=10255, tls_cert_file="/a", user_namespaces=UserNamespaces(ids_per_pod=131072)
+    )
+    shown = configz(given, own_pair=None)
+    assert (shown["readOnlyPort"], shown["tlsCertFile"]) == (10255, "/a")
+    assert shown["userNamespaces"] == {"idsPerPod": 131072}
 
 
 def test_no_secret_of_a_header_is_shown() -> None:

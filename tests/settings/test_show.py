@@ -36,7 +36,7 @@ def test_a_value_that_follows_from_another_field_is_derived(machine: Machine) ->
 def test_a_zero_that_means_not_set_is_not_its_source(machine: Machine) -> None:
     machine.has("syncFrequency: 0s\nreadOnlyPort: 0\n")
     found = shown(machine)
-    assert found["syncFrequency"] == ("1m", "default")
+    assert found["syncFrequency"] == ("1m0s", "default")
     assert found["readOnlyPort"] == (0, f"{machine.config}, line 4")
 
 
@@ -44,7 +44,7 @@ def test_nested_fields_sizes_words_and_our_own_document_are_shown(machine: Machi
     machine.has("authentication: {webhook: {cacheTTL: 1m}}\n", header=machine_header())
     machine.drops("a.conf", "crashLoop: {initial: 500ms}\n", header=AGENT)
     found = shown(machine)
-    assert found["authentication.webhook.cacheTTL"][0] == "1m"
+    assert found["authentication.webhook.cacheTTL"][0] == "1m0s"
     assert found["containerLogMaxSize"] == ("10Mi", "default")
     assert found["cgroupDriver"] == ("cgroupfs", "default")
     assert found["crashLoop.initial"] == ("500ms", f"{machine.drop_ins}/a.conf, line 3")
@@ -71,10 +71,10 @@ def test_places_tell_what_flags_and_fields_decide_together(machine: Machine) -> 
         (0.1, "100ms"),
         (10.0, "10s"),
         (1.5, "1.5s"),
-        (60.0, "1m"),
-        (5400.0, "1h30m"),
+        (60.0, "1m0s"),
+        (5400.0, "1h30m0s"),
         (-1.0, "-1s"),
-        (14400.0, "4h"),
+        (14400.0, "4h0m0s"),
     ],
 )
 def test_durations_read_back_as_what_they_are(seconds: float, text: str) -> None:
