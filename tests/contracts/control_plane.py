@@ -66,6 +66,7 @@ def real_control_plane(programs: Path, folder: Path) -> Iterator[Access]:
         *("--service-account-issuer=https://kubernetes.default.svc",),
         *(f"--service-account-key-file={folder}/sa.key",),
         *(f"--service-account-signing-key-file={folder}/sa.key",),
+        "--goaway-chance=0.02",  # the most it takes: connections are to be left again and again
         *(f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=Node,RBAC"),
         *("--enable-admission-plugins=NodeRestriction", "--service-cluster-ip-range=10.96.0.0/16"),
     ]

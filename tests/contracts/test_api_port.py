@@ -191,6 +191,32 @@ async def test_binary_data_survive(api: Api) -> None:
     assert found is not None and found.data == {"a": "b"}
 
 
+async def test_many_requests_at_once_are_all_done_and_all_told(api: Api) -> None:
+    names = [f"many-{number}" for number in range(100)]
+    watch = aiter(api.watch(CONFIG_MAPS, "default", purpose=Purpose.DATA))
+    await anext(watch)
+
+    async def make(name: str) -> None:
+        metadata = meta_v1.ObjectMeta(name=name, namespace="default")
+        body = v1.ConfigMap(metadata=metadata, data={"a": "b" * 3000})
+        await api.create(CONFIG_MAPS, body, "default", purpose=Purpose.DATA)
+
+    async def remove(name: str) -> None:
+        assert await api.delete(CONFIG_MAPS, name, "default", purpose=Purpose.DATA)
+
+    for act, there in ((make, True), (remove, False)):
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(act(name))
+        wanted = {f"default/{name}" for name in names}
+        async with asyncio.timeout(20):
+            while True:
+                found = wanted & (await anext(watch)).items.keys()
+                if found == (wanted if there else set()):
+                    break
+    await watch.aclose()  # type: ignore[attr-defined]
+
+
 @pytest.mark.looptime
 async def test_the_fake_is_down_when_told_and_its_watches_come_back() -> None:
     api = FakeApi()
