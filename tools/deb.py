@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 HOME = "usr/lib/nodeagent"
 DEPENDS = "libc6 (>= 2.31), libgcc-s1, libstdc++6, zlib1g"
 RECOMMENDS = "containerd, containernetworking-plugins, iptables"
+SUGGESTS = "e2fsprogs, git, nfs-common"  # for kinds of volumes
 MAINTAINER = "nodeagent developers <packages@nodeagent.dev>"
 DESCRIPTION = """\
 node agent that runs pods
@@ -184,6 +185,7 @@ def _control(tree: Path, version: tuple[int, int]) -> None:
         "Installed-Size": str(size),
         "Depends": f"{python}, {DEPENDS}",
         "Recommends": RECOMMENDS,
+        "Suggests": SUGGESTS,
         "Section": "admin",
         "Priority": "optional",
         "Homepage": "https://nodeagent.dev",

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 
 import msgspec
@@ -53,7 +52,6 @@ class Disposable:
         *,
         deadline: float,
         errors: bool = False,
-        more: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes]:
         """Exit code and output (`errors`: with what it says on standard error) of a program.
 
@@ -67,7 +65,7 @@ class Disposable:
                 stdin=_NOWHERE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT if errors else _NOWHERE,
-                env={"PATH": self._programs, "LC_ALL": "C", **(more or {})},
+                env={"PATH": self._programs, "LC_ALL": "C"},
                 start_new_session=True,
             )
         try:
@@ -77,7 +75,7 @@ class Disposable:
             await self._end(order, process, patience=min(_LAST_WAIT, deadline))
             raise TooLate from error
         except asyncio.CancelledError:
-            self._give_up(order, process)
+            await self._end(order, process, patience=_LAST_WAIT)
             raise
         assert process.returncode is not None
         return process.returncode, output
@@ -85,20 +83,14 @@ class Disposable:
     async def _end(
         self, order: Order, process: asyncio.subprocess.Process, *, patience: float
     ) -> None:
-        """Kill it with all that it has started, and wait a moment for it to go."""
-        self._give_up(order, process)
-        try:
-            async with asyncio.timeout(patience):
-                await process.communicate()
-        except TimeoutError:
-            pass
-
-    def _give_up(self, order: Order, process: asyncio.subprocess.Process) -> None:
-        """Kill it; the kernel may keep it waiting all the same."""
+        """Kill it with all that it has started; the kernel may keep it waiting all the same."""
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             self._hanging[order] = (process, time.monotonic())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await process.communicate()
 
     def _refuse_if_hanging(self, order: Order) -> None:
         for old, (process, _) in list(self._hanging.items()):

@@ -181,6 +181,29 @@ async def test_a_server_that_never_answers_is_left_at_the_deadline(folder: Path)
         await done.wait()
 
 
+async def test_a_clone_that_nobody_waits_for_any_more_ends(folder: Path) -> None:
+    met, gone = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.set()
+        while await reader.read(1000):
+            pass
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    listener = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"git://127.0.0.1:{listener.sockets[0].getsockname()[1]}/x"
+    async with listener:
+        task = asyncio.create_task(clone(url, folder))
+        await met.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(10):
+            await gone.wait()
+
+
 async def test_a_node_without_git_says_what_to_install(folder: Path) -> None:
     source = v1.GitRepoVolumeSource(repository="http://127.0.0.1:1/x")
     with pytest.raises(HostError, match="no git on this node: install it"):
