@@ -91,3 +91,34 @@ def test_a_dead_file_system_holds_up_its_own_pods_only(agent: Agent, dead: DeadM
         (dead.place / name).mkdir()
     for name in stuck[1:]:
         agent.wait(name, ready, within=60)
+
+
+def test_a_path_that_nobody_checks_holds_up_the_runtime_for_its_own_pod_only(
+    agent: Agent, dead: DeadMount
+) -> None:
+    """Without a type the agent does not touch the path: the runtime's call is what hangs."""
+    agent.write(using("unchecked", {"hostPath": {"path": str(dead.place / "below")}}))
+    agent.until(lambda: hangs_below(dead), what="a call of the runtime that hangs")
+
+    start = time.monotonic()
+    agent.write(pod("free"))
+    agent.wait("free", phase("Running"))
+    print(f"\nseconds to start a pod beside a stuck one: {time.monotonic() - start:.2f}")
+    assert hangs_below(dead)
+
+    agent.remove("unchecked")
+    dead.give_up()
+    agent.wait_gone("unchecked", within=60)
+    agent.remove("free")
+    agent.wait_gone("free")
+
+
+def hangs_below(dead: DeadMount) -> bool:
+    """Whether some process waits in the kernel for an answer of the dead file system."""
+    for stack in Path("/proc").glob("[0-9]*/task/[0-9]*/stack"):
+        try:
+            if "fuse_" in stack.read_text():
+                return True
+        except OSError:
+            continue
+    return False
