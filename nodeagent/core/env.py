@@ -183,13 +183,13 @@ def _env_from(
         reference = source.configMapRef
         data = lookup.config_maps.get(reference.name or "")
         if data is None and not reference.optional:
-            raise _error(pod, container, _no_object(pod, "configmap", reference.name))
+            raise _error(pod, container, _no_object("configmap", reference.name))
         return {prefix + key: value for key, value in (data or {}).items()}
     if source.secretRef is not None:
         name = source.secretRef.name or ""
         secret = lookup.secrets.get(name)
         if secret is None and not source.secretRef.optional:
-            raise _error(pod, container, _no_object(pod, "secret", name))
+            raise _error(pod, container, _no_object("secret", name))
         return {
             prefix + key: _as_text(pod, container, name, key, value)
             for key, value in (secret or {}).items()
@@ -231,7 +231,7 @@ def _from_config_map(
     if ref.optional:
         return None
     if data is None:
-        raise _error(pod, container, _no_object(pod, "configmap", ref.name, ref.key))
+        raise _error(pod, container, _no_object("configmap", ref.name))
     detail = f"couldn't find key {ref.key} in ConfigMap {pod.namespace}/{ref.name}"
     raise _error(pod, container, detail)
 
@@ -245,7 +245,7 @@ def _from_secret(
     if ref.optional:
         return None
     if data is None:
-        raise _error(pod, container, _no_object(pod, "secret", ref.name, ref.key))
+        raise _error(pod, container, _no_object("secret", ref.name))
     detail = f"couldn't find key {ref.key} in Secret {pod.namespace}/{ref.name}"
     raise _error(pod, container, detail)
 
@@ -274,9 +274,9 @@ def _as_text(pod: DesiredPod, container: AnyContainer, name: str, key: str, valu
         raise _error(pod, container, detail) from error
 
 
-def _no_object(pod: DesiredPod, kind: str, name: str | None, key: str = "") -> str:
-    found = f'{kind} "{name or ""}" not found'
-    return f'{found} in namespace "{pod.namespace}"' + (f' (key "{key}")' if key else "")
+def _no_object(kind: str, name: str | None) -> str:
+    """In the API server's words, which a kubelet hands on."""
+    return f'{kind} "{name or ""}" not found'
 
 
 def _error(pod: DesiredPod, container: AnyContainer, detail: str) -> ConfigError:

@@ -148,6 +148,6 @@ def _absent(kind: DataKind, wish: Wish, namespace: str, place: str) -> Payload:
 
 
 def not_found(kind: DataKind, name: str, namespace: str, place: str) -> str:
-    """That an object is not there, in Kubernetes' words, and where it would be looked for."""
-    where = f"; no file in {place} holds it" if place else ""
-    return f'{kind.value.lower()} "{name}" not found in namespace "{namespace}"{where}'
+    """That an object is not there, in the API server's words, and which folder would hold it."""
+    found = f'{kind.value.lower()} "{name}" not found'
+    return f'{found} in namespace "{namespace}"; no file in {place} holds it' if place else found

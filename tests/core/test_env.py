@@ -182,11 +182,11 @@ def test_what_is_optional_and_missing_is_not_set(variable: v1.EnvVar) -> None:
     ("variable", "detail"),
     [
         (reference(configMapKeyRef=v1.ConfigMapKeySelector(name="no", key="k")),
-         'configmap "no" not found in namespace "shop" (key "k")'),
+         'configmap "no" not found'),
         (reference(configMapKeyRef=v1.ConfigMapKeySelector(name="cm", key="k")),
          "couldn't find key k in ConfigMap shop/cm"),
         (reference(secretKeyRef=v1.SecretKeySelector(name="no", key="k")),
-         'secret "no" not found in namespace "shop" (key "k")'),
+         'secret "no" not found'),
         (reference(secretKeyRef=v1.SecretKeySelector(name="sec", key="k")),
          "couldn't find key k in Secret shop/sec"),
         (reference(secretKeyRef=v1.SecretKeySelector(name="sec", key="raw")),
@@ -210,9 +210,9 @@ def test_what_is_missing_is_named(variable: v1.EnvVar, detail: str) -> None:
     ("source", "detail"),
     [
         (v1.EnvFromSource(configMapRef=v1.ConfigMapEnvSource(name="no")),
-         'configmap "no" not found in namespace "shop"'),
+         'configmap "no" not found'),
         (v1.EnvFromSource(secretRef=v1.SecretEnvSource(name="no")),
-         'secret "no" not found in namespace "shop"'),
+         'secret "no" not found'),
     ],
 )  # fmt: skip
 def test_a_missing_source_is_named(source: v1.EnvFromSource, detail: str) -> None:

