@@ -1,10 +1,12 @@
 """An agent under measurement: ours or a kubelet, with its folders, and what the kernel counts."""
 
+import http.client
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -122,6 +124,11 @@ class Agent:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection to its port."""
+        context = ssl._create_unverified_context()
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=context)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
