@@ -17,6 +17,8 @@ from nodeagent.model.launch import VolumePlace
 from tests.adapters.volumes.world import UID, World, a_pod
 from tests.fakes.csi_driver import NAME, Disk, serving
 
+OTHER = PodUid("0f1e-33")
+
 
 @contextlib.asynccontextmanager
 async def running(world: World, disk: Disk) -> AsyncIterator[Disk]:

@@ -4,7 +4,6 @@ import asyncio
 import stat
 import time
 
-import msgspec
 import pytest
 from lightkube.models import core_v1 as v1
 
@@ -13,13 +12,12 @@ from nodeagent.errors import DriverFailed, MountFailed, NotSupported, SourceMiss
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.csi import TokenAudience
 from nodeagent.model.data import Secret
-from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
 from tests.adapters.volumes.csi_world import (
+    OTHER,
     inline_pod,
     pod_of,
     put,
-    restarted,
     rules,
     running,
     text,
@@ -30,7 +28,6 @@ from tests.fakes.csi_driver import NAME, Disk, Options
 from tests.fakes.figures import value
 
 pytestmark = needs_root
-OTHER = PodUid("0f1e-33")
 
 
 async def test_a_volume_is_staged_once_published_for_each_pod_and_taken_back(
@@ -232,57 +229,6 @@ async def test_a_driver_that_lies_about_unmounting_is_caught(world: World, disk:
             await world.volumes.tear_down(UID)
         await world.volumes.tear_down(UID)
         assert world.mounts() == []
-
-
-async def test_after_a_restart_of_the_agent_everything_is_found_again(
-    world: World, disk: Disk
-) -> None:
-    put(world)
-    async with running(world, disk):
-        await up(world, pod_of())
-        await up(world, pod_of(OTHER))
-    world = restarted(world)
-    await world.csi.load()
-    assert world.csi.in_use() == ()
-    async with running(world, disk):
-        calls = disk.methods()
-        await up(world, pod_of())
-        assert disk.methods() == calls
-        await world.volumes.tear_down(UID)
-        assert disk.methods() == [*calls, "UnpublishVolume"]
-        await world.volumes.tear_down(OTHER)
-        assert disk.methods()[-1] == "UnstageVolume"
-        assert world.mounts() == []
-
-
-async def test_a_reboot_leaves_only_records_and_all_is_done_anew(world: World, disk: Disk) -> None:
-    put(world)
-    async with running(world, disk):
-        await up(world, pod_of())
-        for point in world.mounts():
-            world.kernel.unmount(point)
-        (staged,) = (world.top / "root/plugins").rglob("vol_data.json")
-        staged.write_bytes(staged.read_bytes().replace(b'boot":"', b'boot":"another-'))
-        world = restarted(world)
-        await world.csi.load()
-    async with running(world, disk):
-        place = await up(world, pod_of())
-        assert world.kernel.is_mount(place.host_path)
-        assert disk.methods() == ["StageVolume", "PublishVolume"] * 2
-        await world.volumes.tear_down(UID)
-
-
-async def test_a_record_of_a_kubelet_is_understood(world: World, disk: Disk) -> None:
-    top = world.pod_folder / "volumes/kubernetes.io~csi/pv0"
-    (top / "mount").mkdir(parents=True)
-    record = {"driverName": NAME, "volumeHandle": "h-9", "specVolID": "pv0", "nodeName": "n1"}
-    (top / "vol_data.json").write_bytes(msgspec.json.encode(record))
-    await world.csi.load()
-    async with running(world, disk):
-        await world.volumes.tear_down(UID)
-        (request,) = disk.calls("NodeUnpublishVolume")
-        assert request == {"volume_id": "h-9", "target_path": f"{top}/mount"}
-        assert not top.exists()
 
 
 async def test_pods_on_one_volume_take_turns_and_others_do_not_wait(

@@ -31,7 +31,8 @@ from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.adapters.volumes.secret import SecretVolume
 from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.threads import Threads
-from nodeagent.model.data import Claim
+from nodeagent.errors import MountFailed
+from nodeagent.model.data import Claim, CsiDriver
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.events import VolumeEvent
 from nodeagent.model.ids import PodUid
@@ -96,7 +97,8 @@ class World:
         local = LocalVolume(f"{top}/root", self.kernel, self.files, threads, self.disks)
         self.root = f"{top}/root"
         self.events: list[tuple[str, VolumeEvent, Claim | None]] = []
-        self.facts_of_drivers = LocalFacts(self.data.csi_driver, tell=self._tell)
+        self.rules_unknown = False
+        self.facts_of_drivers = LocalFacts(self._rules_of, tell=self._tell)
         self.drivers = Drivers(self.facts_of_drivers)
         self.csi = CsiVolume(
             self.root,
@@ -138,6 +140,11 @@ class World:
             threads=threads,
         )  # fmt: skip
         self.pod_folder = top / "root/pods" / UID
+
+    async def _rules_of(self, driver: str) -> CsiDriver | None:
+        if self.rules_unknown:
+            raise MountFailed(op="read", target=driver, detail="the API server has not answered")
+        return await self.data.csi_driver(driver)
 
     def _tell(self, pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
         self.events.append((pod.uid, event, claim))

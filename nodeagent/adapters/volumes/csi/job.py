@@ -109,6 +109,7 @@ def inline_job(
             spec=volume.name,
             node=node,
             mode=EPHEMERAL,
+            rules=_written(rules),
             target=f"{place.path}/mount",
             volume=volume.name,
         ),
@@ -145,6 +146,7 @@ def persistent_job(
             node=node,
             attachment=attach,
             mode=PERSISTENT,
+            rules=_written(rules),
             target="" if block else f"{place.path}/mount",
             block="true" if block else "",
             claim=f"{claim.namespace}/{claim.name}",
@@ -176,6 +178,10 @@ def placed(job: Job, root: str, *, stage: bool) -> Job:
     return msgspec.structs.replace(
         job, record=msgspec.structs.replace(record, staging=staging, target=target)
     )
+
+
+def _written(rules: CsiDriverRules) -> str:
+    return msgspec.json.encode(rules).decode()
 
 
 def _secret(reference: v1.SecretReference | None) -> SecretRef:

@@ -37,6 +37,7 @@ from nodeagent.errors import (
 )
 from nodeagent.model.tokens import Token
 
+LOOK_AGAIN = 10.0  # seconds until a driver that is away is asked for after all
 REPUBLISH = 60.0  # seconds between calls for drivers that want them
 
 
@@ -77,18 +78,29 @@ class Lifecycle:
         """The volume is published: where, and when it is to be published again (0.0: never).
 
         DriverFailed has the driver's words; after a final one it is not called to undo anything.
+        What is published stays in use while its driver is away: containers may need it to restart.
         """
         async with self._turns.of(wanted.record.key):
+            if wanted.record.driver not in self._drivers.names:
+                if held := await self.held(wanted.home):
+                    return held
             driver = self._drivers.get(wanted.record.driver)
             skills = await driver.skills()
             job = placed(wanted, self._root, stage=skills.stage)
             known = self.records.get(job.home)
             job = _with_past(job, known)
-            if known is not None and known.published == YES and await self._is_there(job):
+            if known is not None and known.published == YES and await self._is_there(job.record):
                 due = await self._again(driver, job, skills)
             else:
                 due = await self._begin(driver, job, skills)
             return job.record.target, due
+
+    async def held(self, home: str) -> tuple[str, float] | None:
+        """What `ready` gives for a volume that is published already, without asking anybody."""
+        record = self.records.get(home)
+        if record is None or record.published != YES or not await self._is_there(record):
+            return None
+        return record.target, time.time() + LOOK_AGAIN
 
     async def gone(self, place: Place) -> None:
         """Neither the pod's folder nor anything of the volume is left; may be repeated."""
@@ -199,12 +211,11 @@ class Lifecycle:
                 raise MountFailed(op="publish", target=job.record.spec, detail=detail) from error
         return found
 
-    async def _is_there(self, job: Job) -> bool:
+    async def _is_there(self, record: Record) -> bool:
         """Whether the driver's work is still to be seen: a reboot leaves the record alone."""
-        target = job.record.target
-        if job.is_block:
-            return await self._files.kind(target) == "BlockDevice"
-        return await self._threads.run(is_mounted, self._kernel, target)
+        if record.block:
+            return await self._files.kind(record.target) == "BlockDevice"
+        return await self._threads.run(is_mounted, self._kernel, record.target)
 
     # --- and back ---------------------------------------------------------------------------
 

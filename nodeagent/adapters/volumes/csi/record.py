@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from nodeagent.core.csi import PERSISTENT, block_folder, staging_folder
+from nodeagent.model.csi import CsiDriverRules
 
 log = structlog.get_logger()
 
@@ -25,7 +26,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     `attachment` names the VolumeAttachment, "" where nothing is attached; `staging` is the folder
     where the driver has it for the whole node, "" for a driver that does not stage. `capacity` is
-    the size it was last known to have, `claim` is "<namespace>/<name>".
+    the size it was last known to have, `claim` is "<namespace>/<name>". `rules` is how the driver
+    was called, for a reboot at which nobody can be asked.
     """
 
     driver: str = msgspec.field(name="driverName")
@@ -41,6 +43,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     claim: str = msgspec.field(name=f"{_OURS}claim", default="")
     volume: str = msgspec.field(name=f"{_OURS}volume", default="")  # its name in the pod
     published: str = msgspec.field(name=f"{_OURS}published", default="")
+    rules: str = msgspec.field(name=f"{_OURS}rules", default="")
+
+    @property
+    def known_rules(self) -> CsiDriverRules | None:
+        """None where they are not known."""
+        try:
+            return msgspec.json.decode(self.rules, type=CsiDriverRules) if self.rules else None
+        except msgspec.MsgspecError:
+            return None
 
     @property
     def key(self) -> str:

@@ -14,6 +14,7 @@ from nodeagent.adapters.volumes.ownership import told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.csi import EPHEMERAL, PERSISTENT, refuses_mode
 from nodeagent.errors import MountFailed
+from nodeagent.model.csi import CsiDriverRules
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
@@ -24,6 +25,9 @@ _PATIENCE = 10.0  # seconds for a driver to say how full a volume is
 
 class CsiVolume:
     """A kind of volume of pods, and of PersistentVolumes. `node` gives the node's name.
+
+    While nobody can say how a driver is to be called, or the driver is away, volumes that are
+    published already stay in use as they are; after a reboot drivers are called as they were.
 
     `on_use` takes what `in_use` gives whenever that has become something else.
     """
@@ -85,7 +89,14 @@ class CsiVolume:
     async def set_up(self, pod: DesiredPod, volume: v1.Volume, place: Place) -> VolumePlace:
         """The driver has published it. MountFailed where it is not for volumes of a pod."""
         assert volume.csi is not None
-        rules = await self._facts.rules(volume.csi.driver)
+        try:
+            rules = await self._facts.rules(volume.csi.driver)
+        except MountFailed:
+            if (held := await self._lifecycle.held(place.path)) is not None:
+                return _place(held, read_only=bool(volume.csi.readOnly), block=False)
+            if (known := self._known_rules(place.path)) is None:
+                raise
+            rules = known
         if why := refuses_mode(rules, volume.csi.driver, EPHEMERAL):
             raise MountFailed(op="check", target=volume.csi.driver, detail=why)
         return await self._ready(inline_job(pod, volume, place, rules=rules, node=self._node()))
@@ -104,9 +115,17 @@ class CsiVolume:
         read_only: bool,
     ) -> VolumePlace:
         """The driver has staged and published it, and it is as large as the volume says."""
-        source = volume.spec.csi
+        source, block = volume.spec.csi, volume.spec.volumeMode == "Block"
         assert source is not None
-        rules = await self._facts.rules(source.driver)
+        home = place.meta if block else place.path
+        try:
+            rules = await self._facts.rules(source.driver)
+        except MountFailed:
+            if (held := await self._lifecycle.held(home)) is not None:
+                return _place(held, read_only=read_only, block=block)
+            if (known := self._known_rules(home)) is None:
+                raise
+            rules = known
         if rules.exists and (why := refuses_mode(rules, source.driver, PERSISTENT)):
             raise MountFailed(op="check", target=source.driver, detail=why)
         job = persistent_job(
@@ -135,15 +154,15 @@ class CsiVolume:
             return None
         return await driver.stats(record.handle, record.target, record.staging, limit=_PATIENCE)
 
+    def _known_rules(self, home: str) -> CsiDriverRules | None:
+        """As an earlier run was told them; where volumes are attached, only a server may say."""
+        record = self._lifecycle.records.get(home)
+        rules = record.known_rules if record is not None else None
+        return rules if rules is not None and not rules.attach else None
+
     async def _ready(self, job: Job) -> VolumePlace:
-        target, again_at = await self._lifecycle.ready(job)
-        return VolumePlace(
-            host_path=target,
-            read_only=job.read_only,
-            relabel=not job.is_block and not job.read_only,
-            device=job.is_block,
-            again_at=again_at,
-        )
+        made = await self._lifecycle.ready(job)
+        return _place(made, read_only=job.read_only, block=job.is_block)
 
     async def _give(self, job: Job) -> None:
         """To the pod's group, where it is not the driver who does that."""
@@ -162,3 +181,14 @@ class CsiVolume:
         except OSError as error:
             detail = f"applyFSGroup failed for vol {job.record.handle}: {error}"
             raise MountFailed(op="give to group", target=path, detail=detail) from error
+
+
+def _place(made: tuple[str, float], *, read_only: bool, block: bool) -> VolumePlace:
+    target, again_at = made
+    return VolumePlace(
+        host_path=target,
+        read_only=read_only,
+        relabel=not block and not read_only,
+        device=block,
+        again_at=again_at,
+    )
