@@ -127,6 +127,7 @@ def is_proof(request: bytes) -> bool:
 
 def _check_node(store: Store, spec: Document, namespace: str, node: str) -> None:
     pod = store.find(_must("v1", "Pod"), spec.get("podName", ""), namespace) or {}
+    own: Document = pod.get("spec") or {}
     account = store.find(
         _must("v1", "ServiceAccount"), spec.get("serviceAccountName", ""), namespace
     )
@@ -134,12 +135,12 @@ def _check_node(store: Store, spec: Document, namespace: str, node: str) -> None
     mirror = "kubernetes.io/config.mirror" in (pod.get("metadata", {}).get("annotations") or {})
     for what, right in (
         ("node", spec.get("nodeName") == node and _uid(known) == spec["nodeUID"]),
-        ("pod", _uid(pod) == spec["podUID"] and pod["spec"].get("nodeName") == node),
+        ("pod", _uid(pod) == spec["podUID"] and own.get("nodeName") == node),
         ("pod, which is a mirror pod", not mirror),
         (
             "service account",
             _uid(account) == spec["serviceAccountUID"]
-            and pod["spec"].get("serviceAccountName") == spec["serviceAccountName"],
+            and own.get("serviceAccountName") == spec["serviceAccountName"],
         ),
     ):
         if not right:
