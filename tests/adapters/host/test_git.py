@@ -4,10 +4,15 @@ import asyncio
 import json
 import os
 import shutil
+import ssl
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,7 @@ from nodeagent.adapters.host import git_worker
 from nodeagent.adapters.host.git import GitClones
 from nodeagent.adapters.host.mounts import mounts_below
 from nodeagent.errors import HostError
+from tests.apiserver.authority import Authority
 from tests.fakes.git_server import GitServer, git_server, needs_git
 
 pytestmark = needs_git
@@ -76,6 +82,47 @@ async def test_the_volume_holds_the_revision_in_the_directory(
     assert stat.S_IMODE((found / "run-one").stat().st_mode) == 0o755
     assert {path.lstat().st_uid for path in tree.rglob("*")} == {0}
     assert ".git" in names(found)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_http_works_and_a_strange_certificate_does_not(
+    server: GitServer, folder: Path, secure: bool
+) -> None:
+    server.commit("app", {"word": "x"})
+    server.git("app", "update-server-info")
+    with served(server.top, secure=secure) as url:
+        if secure:
+            with pytest.raises(HostError, match="certificate"):
+                await clone(f"{url}/app/.git", folder)
+        else:
+            tree = await clone(f"{url}/app/.git", folder)
+            assert (tree / "app/word").read_text() == "x"
+
+
+@contextmanager
+def served(top: Path, *, secure: bool) -> Iterator[str]:
+    """The files as a plain web server has them; `secure`: with a certificate of its own."""
+    handler = partial(Quiet, directory=str(top))
+    web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if secure:
+        pair = Authority().server("127.0.0.1", ["127.0.0.1"])
+        (top / "pair.pem").write_bytes(pair.both)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(top / "pair.pem")
+        web.socket = context.wrap_socket(web.socket, server_side=True)
+    thread = threading.Thread(target=web.serve_forever)
+    thread.start()
+    try:
+        yield f"http{'s' if secure else ''}://127.0.0.1:{web.server_port}"
+    finally:
+        web.shutdown()
+        thread.join()
+        web.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
 
 
 async def test_an_empty_repository_makes_an_empty_folder(server: GitServer, folder: Path) -> None:
