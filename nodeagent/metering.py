@@ -260,7 +260,7 @@ def _listen(given: Given, settings: Settings, ask: Callable[[], DiskFigures]) ->
     given.observer.on_missed = metrics.missed_events.inc
     given.image_gc.on_removed = metrics.images.removed
     storage = given.storage
-    storage.tell(metrics.storage.operated, metrics.storage.called)
+    storage.tell(metrics.storage.operated, metrics.storage.measured, metrics.storage.called)
     metrics.add(
         VolumeCounts(given.workers.memories, kind=storage.registry.kind, sockets=storage.sockets)
     )

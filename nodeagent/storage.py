@@ -30,6 +30,7 @@ from nodeagent.adapters.volumes.nfs import NfsVolume
 from nodeagent.adapters.volumes.projected import Part, ProjectedVolume
 from nodeagent.adapters.volumes.registry import VolumeRegistry
 from nodeagent.adapters.volumes.secret import SecretVolume
+from nodeagent.adapters.volumes.timing import Looked
 from nodeagent.adapters.volumes.timing import Tell as Operated
 from nodeagent.adapters.volumes.token_file import TokenFile
 from nodeagent.adapters.volumes.trust_file import TrustFile
@@ -133,9 +134,9 @@ class Storage:
             parts=joined.parts() if joined is not None else {},
         )
 
-    def tell(self, operated: Operated, called: Called) -> None:
-        """Who hears of work on volumes, and of calls of CSI drivers."""
-        self.registry.tell(operated)
+    def tell(self, operated: Operated, looked: Looked, called: Called) -> None:
+        """Who hears of work on volumes, of their measuring, and of calls of CSI drivers."""
+        self.registry.tell(operated, looked)
         self._drivers.tell = called
 
     def sockets(self) -> Mapping[str, bool]:

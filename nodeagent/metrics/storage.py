@@ -53,5 +53,5 @@ class StorageMetrics:
         self._rounds.observe(max(seconds, 0.0))
 
     def measured(self, source: str, seconds: float) -> None:
-        """One volume was measured: "du" by a walk, "statfs" by its file system."""
+        """One volume was measured: "du" by a walk, "statfs" by its file system, or by a driver."""
         self._measured.labels(source).observe(seconds)

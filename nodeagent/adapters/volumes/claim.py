@@ -15,7 +15,16 @@ from nodeagent.adapters.volumes.base import (
     place_of,
 )
 from nodeagent.adapters.volumes.failures import about, failing_at
-from nodeagent.adapters.volumes.timing import MOUNT, Tell, nobody, timed, with_driver
+from nodeagent.adapters.volumes.timing import (
+    MOUNT,
+    Looked,
+    Tell,
+    looked,
+    nobody,
+    timed,
+    unheard,
+    with_driver,
+)
 from nodeagent.aio.threads import Threads
 from nodeagent.aio.turns import Turns
 from nodeagent.core.claim_use import (
@@ -45,7 +54,8 @@ class ClaimVolume:
     """Has no place of its own: what it sets up lies, and is taken down, under the volume's kind.
 
     `root` is the agent's folder. `joined` says that the node is of a cluster, which makes the
-    claims of ephemeral volumes. `tell` hears what the volumes' own kinds do.
+    claims of ephemeral volumes. `tell` hears what the volumes' own kinds do,
+    `looked` what measuring them takes.
     """
 
     name = "kubernetes.io/persistent-volume-claim"
@@ -66,6 +76,7 @@ class ClaimVolume:
         self._files, self._threads, self._joined = files, threads, joined
         self._turns = Turns()
         self.tell: Tell = nobody
+        self.looked: Looked = unheard
 
     def handles(self, volume: v1.Volume) -> bool:
         """Whether it is a persistentVolumeClaim, or has a claim made for it."""
@@ -138,9 +149,10 @@ class ClaimVolume:
         if kind is None or found.spec.hostPath is not None:
             return None
         where = place_of(self._root, pod.uid, kind.name, found.name)
-        if isinstance(kind, Measured):
-            return await kind.space(where)
-        return await self._files.space(where.path)
+        with looked(self.looked, found.spec.csi):
+            if isinstance(kind, Measured):
+                return await kind.space(where)
+            return await self._files.space(where.path)
 
     async def _claim(self, pod: DesiredPod, volume: v1.Volume) -> Claim:
         namespace, name = pod.namespace, claim_name(pod, volume)

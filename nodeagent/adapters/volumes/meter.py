@@ -6,6 +6,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import HostFiles, Measured, Plugin, place_of
 from nodeagent.adapters.volumes.claim import ClaimVolume
+from nodeagent.adapters.volumes.timing import Looked, looked, unheard
 from nodeagent.core.claim_use import claim_name
 from nodeagent.core.references import used_volumes
 from nodeagent.errors import AgentError
@@ -18,10 +19,13 @@ _OURS = ("emptyDir", "configMap", "gitRepo", *_IN_MEMORY)
 
 
 class Meter:
-    """`plugins` are those of the registry, in their order."""
+    """`plugins` are those of the registry, in their order. `tell` hears of volumes that are no
+    part of a larger file system; the others are walked elsewhere.
+    """
 
     def __init__(self, root: str, plugins: Sequence[Plugin], files: HostFiles) -> None:
         self._root, self._plugins, self._files = root, plugins, files
+        self.tell: Looked = unheard
 
     async def measure(self, pod: DesiredPod) -> AsyncIterator[VolumeStats]:
         """One after the other, so that a dead one holds one process only."""
@@ -45,12 +49,15 @@ class Meter:
                 )
             elif isinstance(plugin, Measured):
                 try:
-                    found = await plugin.space(place)
+                    with looked(self.tell, volume.csi):
+                        found = await plugin.space(place)
                 except AgentError:
                     found = None
                 yield VolumeStats(name=volume.name, space=found)
             elif volume.nfs is not None:
-                yield VolumeStats(name=volume.name, space=await self._space(place.path))
+                with looked(self.tell, None):
+                    space = await self._space(place.path)
+                yield VolumeStats(name=volume.name, space=space)
 
     async def _of_claim(
         self, plugin: ClaimVolume, pod: DesiredPod, volume: v1.Volume

@@ -18,7 +18,16 @@ from nodeagent.adapters.volumes.failures import (
 )
 from nodeagent.adapters.volumes.meter import Meter
 from nodeagent.adapters.volumes.subpath import FOLDER_NAME, bind_subpaths
-from nodeagent.adapters.volumes.timing import MOUNT, UNMOUNT, Tell, nobody, timed, with_driver
+from nodeagent.adapters.volumes.timing import (
+    MOUNT,
+    UNMOUNT,
+    Looked,
+    Tell,
+    nobody,
+    timed,
+    unheard,
+    with_driver,
+)
 from nodeagent.aio.threads import Threads
 from nodeagent.core.references import used_volumes
 from nodeagent.core.refresh import earliest
@@ -70,12 +79,13 @@ class VolumeRegistry:
         self._meter = Meter(root, self._plugins, files)
         self._tell: Tell = nobody
 
-    def tell(self, tell: Tell) -> None:
-        """Tell what work on volumes takes; of a claim's volume its own kind is told."""
-        self._tell = tell
+    def tell(self, tell: Tell, looked: Looked = unheard) -> None:
+        """Tell what work on volumes takes, and their measuring; of a claim's volume its own kind
+        is told."""
+        self._tell, self._meter.tell = tell, looked
         for plugin in self._plugins:
             if isinstance(plugin, ClaimVolume):
-                plugin.tell = tell
+                plugin.tell, plugin.looked = tell, looked
 
     def kind(self, volume: v1.Volume) -> str:
         """The name of the volume's plugin, of CSI with the driver; "N/A" where there is none."""

@@ -306,10 +306,13 @@ async def test_how_full_a_volume_is_the_driver_says(world: World, disk: Disk) ->
 async def test_calls_of_drivers_are_counted_by_how_they_ended(world: World, disk: Disk) -> None:
     metrics = AgentMetrics()
     world.drivers.tell = metrics.storage.called
-    world.volumes.tell(metrics.storage.operated)
+    world.volumes.tell(metrics.storage.operated, metrics.storage.measured)
     put(world)
     async with running(world, disk):
         await up(world, pod_of())
+        await world.volumes.stats(pod_of())
+    name = "kubelet_volume_metric_collection_duration_seconds_count"
+    assert value(metrics, name, metric_source=NAME) == 1
     labels = {"driver_name": NAME, "migrated": "false", "grpc_status_code": "OK"}
     for method in ("NodeGetInfo", "NodeStageVolume", "NodePublishVolume"):
         labels["method_name"] = f"/csi.v1.Node/{method}"

@@ -2,9 +2,11 @@
 
 from lightkube.models import core_v1 as v1
 
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.data import Claim, ConfigMap, PersistentVolume, Secret
 from nodeagent.model.volume_stats import VolumeStats
 from tests.adapters.volumes.world import MIB, World, a_pod, empty, needs_root
+from tests.fakes.figures import total, value
 
 pytestmark = needs_root
 
@@ -55,3 +57,18 @@ async def test_what_cannot_be_had_is_left_out(world: World) -> None:
     found = {one.name: one for one in await world.volumes.stats(pod)}
     assert found["p"].space is None
     assert found["gone"].space is None
+
+
+async def test_the_measuring_of_volumes_is_counted_by_the_way_it_is_done(world: World) -> None:
+    metrics = AgentMetrics()
+    world.volumes.tell(metrics.storage.operated, metrics.storage.measured)
+    folder = world.top / "disk"
+    folder.mkdir()
+    source = v1.LocalVolumeSource(path=str(folder))
+    world.data.put(PersistentVolume(name="pv0", spec=v1.PersistentVolumeSpec(local=source)))
+    spec = v1.PersistentVolumeClaimSpec()
+    world.data.put(Claim(namespace="default", name="disk", spec=spec, volume="pv0"))
+    claim = v1.PersistentVolumeClaimVolumeSource(claimName="disk")
+    await measured(world, empty("walked"), v1.Volume(name="p", persistentVolumeClaim=claim))
+    name = "kubelet_volume_metric_collection_duration_seconds_count"
+    assert value(metrics, name, metric_source="statfs") == total(metrics, name) == 1
