@@ -64,13 +64,15 @@ def memory_of(one: CgroupReading, *, limit: int | None = None) -> MemoryStats | 
 
 
 def swap_of(one: CgroupReading, *, limit: int | None = None) -> SwapStats | None:
-    """Swap; available is what the limit leaves."""
+    """Swap; available is what the limit leaves. 0 where the kernel does not count it, as a kubelet
+    has it."""
     use = one.use
-    if use.swap is None:
+    if use.memory is None:
         return None
+    used = use.swap or 0
     limit = use.swap_limit if use.swap_limit is not None else limit
-    available = None if limit is None else max(limit - use.swap, 0)
-    return SwapStats(time=time_text(use.at), swapAvailableBytes=available, swapUsageBytes=use.swap)
+    available = None if limit is None else max(limit - used, 0)
+    return SwapStats(time=time_text(use.at), swapAvailableBytes=available, swapUsageBytes=used)
 
 
 def io_of(one: CgroupReading) -> IoStats:

@@ -20,6 +20,7 @@ from tests.fakes.cgroup_trees import AT, PARENTS, make_tree
 from tests.fakes.figures import value
 from tests.fakes.meter import SPACE, MeterWorld
 from tests.fakes.pods import a_container, a_pod
+from tests.fakes.summary_shape import CPU_AND_MEMORY, WHOLE, differences
 
 
 @pytest.fixture
@@ -257,6 +258,29 @@ async def test_a_runtime_that_hangs_or_is_away_holds_up_no_scrape(world: MeterWo
     world.clock.at += SOON
     assert (await world.meter.scene(Tier.CORE)).layers == {}
     assert len(world.stats.asked_new) == 4
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_summary_has_the_fields_and_types_of_a_kubelets(
+    tmp_path: Path, version: int
+) -> None:
+    world = MeterWorld(make_tree(tmp_path, version=version, pods=2))
+    world.memories = [memory(world), memory(world, 1)]
+    for number, pod in enumerate(world.tree.pods):
+        measured(world, number)
+        world.walker.sizes |= {f"/logs/{pod.uid}/main": 5, "/data": 7}
+        claim = VolumeStats(name="disk", claim="default/claim", space=SPACE)
+        folder = VolumeStats(name="data", folder="/data", space=SPACE)
+        world.volumes.known[pod.uid] = (folder, claim)
+    world.disks.ask()
+    await settled(world)
+    await world.meter.begin()
+    world.clock.at += 2
+    for only, shape in ((False, WHOLE), (True, CPU_AND_MEMORY)):
+        sight = await world.meter.sight(only_cpu_and_memory=only)
+        told = msgspec.json.encode(summary_of(sight, only_cpu_and_memory=only))
+        assert differences(msgspec.json.decode(told), shape) == []
+    world.close()
 
 
 async def test_a_runtime_that_is_away_does_not_stop_the_walk(world: MeterWorld) -> None:
