@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from nodeagent.errors import DriverFailed, MountFailed
+from nodeagent.errors import AttachLimitReached, DriverFailed, MountFailed
 from nodeagent.model.ids import PodUid
 from tests.adapters.volumes.csi_world import (
     OTHER,
@@ -113,3 +113,26 @@ async def test_a_record_of_a_kubelet_is_understood(world: World, disk: Disk) -> 
         (request,) = disk.calls("NodeUnpublishVolume")
         assert request == {"volume_id": "h-9", "target_path": f"{top}/mount"}
         assert not top.exists()
+
+
+async def test_what_attaching_told_goes_to_the_driver_and_a_full_node_refuses_only_the_new(
+    world: World, disk: Disk
+) -> None:
+    put(world)
+    rules(world, republish=True)
+    facts = world.facts_of_drivers
+    facts.attachment = {"path": "/dev/x"}
+    async with running(world, disk):
+        await up(world, pod_of())
+        assert world.csi.in_use() == (f"kubernetes.io/csi/{NAME}^h-1",)
+        for method in ("NodeStageVolume", "NodePublishVolume"):
+            assert disk.calls(method)[0]["publish_context"] == {"path": "/dev/x"}
+        facts.attachment = AttachLimitReached(op="attach", target="h-1", detail="no slot")
+        with pytest.raises(MountFailed, match=r"WaitForAttach failed for .* : no slot") as caught:
+            await world.volumes.refresh(pod_of())
+        assert not isinstance(caught.value, AttachLimitReached)
+        with pytest.raises(AttachLimitReached, match="reached its volume attachment limit"):
+            await up(world, pod_of(OTHER))
+        for uid in (OTHER, UID):
+            await world.volumes.tear_down(uid)
+        assert world.csi.in_use() == ()

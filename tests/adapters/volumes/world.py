@@ -1,7 +1,7 @@
 """A pod's volumes over the real kernel, in a folder of the test."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -32,6 +32,7 @@ from nodeagent.adapters.volumes.secret import SecretVolume
 from nodeagent.adapters.volumes.written import Written
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import MountFailed
+from nodeagent.model.csi import CsiDriverRules
 from nodeagent.model.data import Claim, CsiDriver
 from nodeagent.model.desired import DesiredPod, Source
 from nodeagent.model.events import VolumeEvent
@@ -79,6 +80,23 @@ class Mortal(Kernel):
         self._maybe_die(lambda: Kernel.unmount(self, target))
 
 
+class Facts(LocalFacts):
+    """As on a node without a cluster, unless a test says what attaching gives: its words, or why
+    it fails.
+    """
+
+    attachment: Mapping[str, str] | MountFailed | None = None
+
+    async def rules(self, driver: str) -> CsiDriverRules:
+        found = await super().rules(driver)
+        return msgspec.structs.replace(found, attach=self.attachment is not None)
+
+    async def attached(self, driver: str, handle: str, unique_name: str) -> Mapping[str, str]:
+        if isinstance(self.attachment, MountFailed):
+            raise self.attachment
+        return self.attachment or {}
+
+
 class World:
     def __init__(
         self, top: Path, threads: Threads, *, joined: bool = False, clones: bool = True
@@ -98,7 +116,7 @@ class World:
         self.root = f"{top}/root"
         self.events: list[tuple[str, VolumeEvent, Claim | None]] = []
         self.rules_unknown = False
-        self.facts_of_drivers = LocalFacts(self._rules_of, tell=self._tell)
+        self.facts_of_drivers = Facts(self._rules_of, tell=self._tell)
         self.drivers = Drivers(self.facts_of_drivers)
         self.csi = CsiVolume(
             self.root,

@@ -29,6 +29,7 @@ from nodeagent.core.csi import TOKENS_KEY, block_folder, pod_attributes, tokens_
 from nodeagent.core.refresh import earliest
 from nodeagent.errors import (
     ApiError,
+    AttachLimitReached,
     DriverFailed,
     HostError,
     MountFailed,
@@ -139,7 +140,13 @@ class Lifecycle:
 
     async def _attached(self, record: Record) -> Mapping[str, str]:
         with failing_at(VolumeStep.ATTACH):
-            return await self._facts.attached(record.driver, record.handle, record.unique_name)
+            try:
+                return await self._facts.attached(record.driver, record.handle, record.unique_name)
+            except AttachLimitReached as error:
+                if record.published != YES:
+                    raise
+                # A pod that has the volume already is not to be refused.
+                raise MountFailed(op=error.op, target=error.target, detail=error.detail) from error
 
     async def _stage(self, driver: Driver, job: Job, use: Use) -> None:
         secrets = await self._secrets(job.stage_secret, "NodeStageSecretRef")
