@@ -28,9 +28,15 @@ class DiskCollector(Collector):
     ) -> None:
         self._ask, self._memories = ask, memories
 
+    def describe(self) -> Iterable[Metric]:
+        """The families, for whoever registers them: nobody asks for figures yet."""
+        return self._told(DiskFigures())
+
     def collect(self) -> Iterator[Metric]:
         """Each claim once, whichever pods have it."""
-        figures = self._ask()
+        return self._told(self._ask())
+
+    def _told(self, figures: DiskFigures) -> Iterator[Metric]:
         claims = dict(_claims(figures))
         for name, (field, text) in _FIELDS.items():
             family = GaugeMetricFamily(

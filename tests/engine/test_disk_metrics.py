@@ -55,3 +55,17 @@ def test_logs_are_told_by_container() -> None:
     metrics = metrics_of({UID: PodDisk(logs={"web": use})})
     labels = {"uid": UID, "namespace": "default", "pod": "web-n1", "container": "web"}
     assert value(metrics, "kubelet_container_log_filesystem_used_bytes", **labels) == 4096
+
+
+def test_nobody_asks_before_somebody_scrapes() -> None:
+    asked: list[str] = []
+
+    def ask() -> DiskFigures:
+        asked.append("asked")
+        return DiskFigures()
+
+    metrics = AgentMetrics()
+    metrics.add(DiskCollector(ask, tuple))
+    assert asked == []
+    list(metrics.own())
+    assert asked == ["asked"]
