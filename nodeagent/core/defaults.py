@@ -10,7 +10,6 @@ from nodeagent.core.resources import container_requests
 
 _FILE_MODE = 0o644
 _TOKEN_SECONDS = 3600
-_RESIZABLE = ("cpu", "memory")
 
 
 def apply_defaults(pod: v1.Pod) -> None:
@@ -62,7 +61,6 @@ def _default_container(container: v1.Container, *, host_network: bool) -> None:
     if container.resources is None:
         container.resources = v1.ResourceRequirements()
     _default_requests(container.resources)
-    _default_resize_policy(container)
     for port in container.ports or ():
         _fill(port, protocol="TCP")
         if host_network and not port.hostPort:
@@ -107,21 +105,6 @@ def _default_requests(resources: v1.ResourceRequirements) -> None:
     """A limit without a request asks for as much as it allows."""
     if resources.limits:
         resources.requests = {**resources.limits, **(resources.requests or {})}
-
-
-def _default_resize_policy(container: v1.Container) -> None:
-    resources = container.resources
-    assert resources is not None
-    given = {**(resources.requests or {}), **(resources.limits or {})}
-    policies = list(container.resizePolicy or ())
-    named = {policy.resourceName for policy in policies}
-    for name in _RESIZABLE:
-        if name in given and name not in named:
-            policies.append(
-                v1.ContainerResizePolicy(resourceName=name, restartPolicy="NotRequired")
-            )
-    if policies:
-        container.resizePolicy = policies
 
 
 def _default_pod_requests(spec: v1.PodSpec) -> None:

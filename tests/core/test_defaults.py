@@ -93,17 +93,12 @@ def test_the_pull_policy_follows_the_tag(image: str, policy: str) -> None:
     assert default_pull_policy(image) == policy
 
 
-def test_limits_become_requests_and_resize_policies() -> None:
+def test_limits_become_requests_and_no_resize_policy_is_made_up() -> None:
     limits = {"cpu": "1", "memory": "1Gi", "example.org/x": "1"}
     web = container_of(resources={"limits": limits, "requests": {"cpu": "100m"}})
     assert web.resources is not None
     assert web.resources.requests == {**limits, "cpu": "100m"}
-    policies = [(p.resourceName, p.restartPolicy) for p in web.resizePolicy or ()]
-    assert policies == [("cpu", "NotRequired"), ("memory", "NotRequired")]
-    own = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
-    web = container_of(resources={"limits": limits}, resizePolicy=own)
-    policies = [(p.resourceName, p.restartPolicy) for p in web.resizePolicy or ()]
-    assert policies == [("memory", "RestartContainer"), ("cpu", "NotRequired")]
+    assert web.resizePolicy is None
 
 
 def test_pod_requests_are_the_sum_of_its_containers_or_its_limits() -> None:
