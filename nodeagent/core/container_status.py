@@ -216,9 +216,8 @@ def _after_loss(
         return keep(status, lastState=before.state)
     if before.state and before.state.running:
         lost = v1.ContainerState(terminated=_unknown(LOST_WHEN_DELETED))
-        if view.memory.ending is not None:
-            return keep(status, state=lost)
-        return keep(status, lastState=lost, restartCount=before.restartCount + 1)
+        again = view.memory.ending is None
+        return keep(status, lastState=lost, restartCount=before.restartCount + again)
     return status
 
 

@@ -4,7 +4,7 @@ import pytest
 from lightkube.models import core_v1 as v1
 from msgspec.structs import replace
 
-from nodeagent.core.container_status import LOST_WHEN_DELETED
+from nodeagent.core.container_status import LOST_WHEN_DELETED, LOST_WHEN_TERMINATED
 from nodeagent.core.image_wait import PULLING, QUEUED
 from nodeagent.core.restart import backoff_key
 from nodeagent.core.times import as_time
@@ -170,9 +170,14 @@ def test_a_lost_record_of_what_ran_is_an_unknown_end() -> None:
     assert ends(told.lastState) == (137, "ContainerStatusUnknown")
     assert told.lastState and told.lastState.terminated
     assert told.lastState.terminated.message == LOST_WHEN_DELETED
-    leaving = shown(replace(memory, ending=ending()), sight())
-    assert ends(leaving.state) == (137, "ContainerStatusUnknown")
+    memory = replace(memory, ending=ending())
+    leaving = shown(memory, sight())
+    assert ends(leaving.lastState) == (137, "ContainerStatusUnknown")
     assert leaving.restartCount == 2
+    over = shown(replace(after(memory, sight()), torn_down=True), sight())
+    assert over.state and over.state.terminated
+    assert over.state.terminated.message == LOST_WHEN_TERMINATED
+    assert over.lastState == leaving.lastState
 
 
 def test_a_lost_record_of_what_had_ended_keeps_its_end() -> None:
