@@ -155,6 +155,7 @@ class Metering:
                 machine=read_machine(given.host),
                 rules=lambda: given.driver.rules,
                 runtime=lambda: given.keeper.info,
+                images=given.image_gc.images,
                 memories=given.workers.memories,
                 parts=self._system_parts,
                 places=(root, logs),

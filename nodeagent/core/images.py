@@ -1,11 +1,13 @@
 """Image references: their parts and their full spelling."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from nodeagent.errors import ImageNameInvalid
+from nodeagent.model.observed import RuntimeInfo, SeenImage
 
 DEFAULT_HOST: Final = "docker.io"
 DEFAULT_TAG: Final = "latest"
@@ -96,6 +98,19 @@ def full_name(image: str) -> str:
         + (f":{tag}" if tag else "")
         + (f"@{parsed.digest}" if parsed.digest else "")
     )
+
+
+def sandbox_image(info: RuntimeInfo, images: Iterable[SeenImage]) -> str:
+    """What sandboxes are made of, "" where that cannot be told.
+
+    containerd 2 does not say it, but pins that image; of several pinned ones it is called pause.
+    """
+    if info.sandbox_image:
+        return info.sandbox_image
+    pinned = [tag for image in images if image.pinned for tag in image.tags[:1]]
+    named = [tag for tag in pinned if tag.rpartition(":")[0].rpartition("/")[2] == "pause"]
+    found = named or pinned
+    return found[0] if len(found) == 1 else ""
 
 
 def _invalid(image: str, why: str) -> ImageNameInvalid:

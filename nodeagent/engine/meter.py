@@ -8,6 +8,7 @@ from nodeagent.aio.joined import Joined
 from nodeagent.core.cadvisor import Scene
 from nodeagent.core.cgroups import driver_path, qos_paths
 from nodeagent.core.container_families import GROUPS
+from nodeagent.core.images import sandbox_image
 from nodeagent.core.rates import Load, Rate, births_of, next_loads, next_rates
 from nodeagent.core.resource_metrics import GROUPS as RESOURCE_GROUPS
 from nodeagent.core.summary import Sight, SystemPart
@@ -22,7 +23,7 @@ from nodeagent.model.ids import ContainerId, PodUid
 from nodeagent.model.machine import Machine
 from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import NodeRules
-from nodeagent.model.observed import ObservedPod, Phase, RuntimeInfo
+from nodeagent.model.observed import ObservedPod, Phase, RuntimeInfo, SeenImage
 from nodeagent.model.scrapes import Tier
 from nodeagent.model.usage import CgroupKind, Group, Reading, ReadingWish
 
@@ -38,6 +39,7 @@ class MeterParts(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     rules: Callable[[], NodeRules]
     runtime: Callable[[], RuntimeInfo]
+    images: Callable[[], Iterable[SeenImage]]
     memories: Callable[[], Iterable[PodMemory]]
     parts: Callable[[], tuple[SystemPart, ...]]
     places: tuple[str, str]
@@ -71,7 +73,7 @@ class Meter:
             layers=layers,
             sick=frozenset(_sick(parts.memories())),
             loads={path: (load.running, load.waiting) for path, load in self._loads.items()},
-            sandbox_image=info.sandbox_image,
+            sandbox_image=sandbox_image(info, parts.images()),
             machine=parts.machine,
             disks=await parts.spaces.disks(),
             failed=failed,

@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodeagent.core.images import ImageName, full_name, normalize_image, parse_image
+from nodeagent.core.images import (
+    ImageName,
+    full_name,
+    normalize_image,
+    parse_image,
+    sandbox_image,
+)
 from nodeagent.errors import ImageNameInvalid, Retry
+from nodeagent.model.ids import ImageRef
+from nodeagent.model.observed import RuntimeInfo, SeenImage
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -93,3 +101,26 @@ def test_the_full_name_is_final(image: str) -> None:
     assert full_name(full) == full
     assert normalize_image(full) == full
     assert parse_image(full) == parse_image(normalize_image(image))
+
+
+@pytest.mark.parametrize(
+    ("told", "pinned", "expected"),
+    [
+        ("pause:1", ("reg/pause:2",), "pause:1"),
+        ("", ("reg/pause:2",), "reg/pause:2"),
+        ("", ("reg:5000/own/infra:1",), "reg:5000/own/infra:1"),
+        ("", ("reg/app:1", "reg:5000/pause:2"), "reg:5000/pause:2"),
+        ("", ("reg/app:1", "reg/other:2"), ""),
+        ("", (), ""),
+    ],
+)
+def test_the_image_of_sandboxes_is_told_or_pinned(
+    told: str, pinned: tuple[str, ...], expected: str
+) -> None:
+    images = [
+        SeenImage(ref=ImageRef(f"sha256:{n}"), tags=(tag,), size_bytes=1, pinned=True)
+        for n, tag in enumerate(pinned)
+    ]
+    images.append(SeenImage(ref=ImageRef("sha256:x"), tags=("reg/pause:3",), size_bytes=1))
+    images.append(SeenImage(ref=ImageRef("sha256:y"), tags=(), size_bytes=1, pinned=True))
+    assert sandbox_image(RuntimeInfo(sandbox_image=told), images) == expected

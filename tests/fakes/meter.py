@@ -153,6 +153,7 @@ class MeterWorld:
                 machine=Machine(memory=1 << 34, started_at=AT - 1000),
                 rules=lambda: NodeRules(cgroup_root=root),
                 runtime=lambda: RuntimeInfo(version="2.1", sandbox_image="pause:1"),
+                images=tuple,
                 memories=lambda: self.memories,
                 parts=tuple,
                 places=("/root", "/logs"),
