@@ -61,6 +61,7 @@ def main() -> None:
 
 def _inside(order: dict[str, Any]) -> dict[str, object]:
     """Process 1 of the sandbox: all others of it end with it."""
+    sys.setrecursionlimit(20000)  # folders may lie deep, and os.walk descends by calls
     try:
         _check(_libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0), "prctl")
         _enter(order["root"], order["tree"], order["user"])
@@ -199,7 +200,6 @@ def _size() -> int:
 
 def _give_to_root() -> None:
     """Everything that was cloned belongs to root; nobody else can be at it by now."""
-    sys.setrecursionlimit(20000)
     for folder, folders, files in os.walk("."):
         for name in (*folders, *files):
             os.chown(f"{folder}/{name}", 0, 0, follow_symlinks=False)

@@ -22,6 +22,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.adapters.host import git_worker
 from nodeagent.adapters.host.git import GitClones
 from nodeagent.adapters.host.mounts import mounts_below
+from nodeagent.adapters.host.trees import remove_tree
 from nodeagent.errors import HostError
 from tests.apiserver.authority import Authority
 from tests.fakes.git_server import GitServer, git_server, needs_git
@@ -52,6 +53,12 @@ async def clone(
 ) -> Path:
     source = v1.GitRepoVolumeSource(repository=url, revision=revision, directory=directory)
     return Path(await GitClones(deadline=30).clone(source, str(folder), most_bytes=most))
+
+
+def found_in(folder: Path, *tests: str) -> int:
+    """How many entries find(1) finds, however deep they are."""
+    words = ["find", ".", *tests]
+    return subprocess.run(words, cwd=folder, check=True, capture_output=True).stdout.count(b"\n")
 
 
 def names(folder: Path) -> set[str]:
@@ -186,6 +193,18 @@ async def test_what_git_says_is_the_error(
 async def test_only_the_network_is_asked_even_if_more_were_let_in(folder: Path, url: str) -> None:
     with pytest.raises(HostError, match=r"transport '\w+' not allowed"):
         await clone(url, folder)
+
+
+async def test_folders_may_lie_deep(server: GitServer, folder: Path) -> None:
+    server.commit("app", {"word": "x"})
+    entry = f"100644,{server.git('app', 'hash-object', 'word').strip()},{'d/' * 1200}word"
+    server.git("app", "update-index", "--add", "--cacheinfo", entry)
+    server.git("app", "commit", "--quiet", "--message", "deep")
+    tree = await clone(server.url("app"), folder, directory=".")
+    try:
+        assert found_in(tree, "-name", "word", "-uid", "0") == 2
+    finally:
+        assert remove_tree(str(tree))
 
 
 async def test_a_password_in_the_address_is_not_told(folder: Path) -> None:
