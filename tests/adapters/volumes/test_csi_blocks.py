@@ -38,6 +38,12 @@ async def test_a_block_volume_is_a_device_of_the_node(world: World, disk: Disk) 
         link = world.pod_folder / "volumeDevices/kubernetes.io~csi/pv0"
         assert str(link.readlink()) == place.host_path
         assert (top / "pv0/dev" / UID).is_block_device()
+        kept = msgspec.json.decode((top / "pv0/data/vol_data.json").read_bytes())
+        assert {
+            "driverName": NAME,
+            "volumeHandle": "h-1",
+            "specVolID": "pv0",
+        }.items() <= kept.items()
         told = 'MapVolume.MapPodDevice succeeded for volume "pv0"'
         assert world.told("SuccessfulMountVolume")[0] == [
             f'{told} globalMapPath "{top}/pv0/dev"',

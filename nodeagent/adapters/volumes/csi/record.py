@@ -64,12 +64,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return f"kubernetes.io/csi/{self.key}"
 
 
-class Staged(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume as the node has it; `boot` is the id of the boot in which it was staged."""
+class Staged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A volume as the node has it; `boot` is the id of the boot in which it was staged.
+
+    A kubelet that follows knows a block volume by what is beside: its name, node and attachment.
+    """
 
     driver: str = msgspec.field(name="driverName")
     handle: str = msgspec.field(name="volumeHandle")
     boot: str = msgspec.field(name=f"{_OURS}boot", default="")
+    spec: str = msgspec.field(name="specVolID", default="")
+    node: str = msgspec.field(name="nodeName", default="")
+    attachment: str = msgspec.field(name="attachmentID", default="")
 
 
 def write(folder: str, record: Record | Staged) -> None:

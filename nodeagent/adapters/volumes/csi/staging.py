@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from nodeagent.adapters.volumes.base import HostFiles, Kernel
 from nodeagent.adapters.volumes.csi import record as records
 from nodeagent.adapters.volumes.csi.record import Record, Staged
@@ -33,7 +35,7 @@ class Staging:
         staged = await self._threads.run(records.read_staged, home)
         if staged is not None and staged.boot == self._boot:
             return
-        fresh = Staged(driver=record.driver, handle=record.handle)
+        fresh = _staged(record)
         await self._on_disk(_prepare, home, record.staging, fresh)
         try:
             await driver.stage(use, secrets=secrets)
@@ -41,7 +43,7 @@ class Staging:
             if error.final and staged is None:
                 await self._clear(home, record)
             raise
-        done = Staged(driver=record.driver, handle=record.handle, boot=self._boot)
+        done = msgspec.structs.replace(fresh, boot=self._boot)
         await self._on_disk(records.write, home, done)
 
     async def unstage(self, find: Callable[[str], Driver], record: Record) -> None:
@@ -94,6 +96,15 @@ def is_mounted(kernel: Kernel, path: str) -> bool:
     if not os.path.isdir(parent):  # noqa: PTH112
         return False
     return f"{os.path.realpath(parent)}/{name}" in kernel.mounts_below(parent)
+
+
+def _staged(record: Record) -> Staged:
+    fresh = Staged(driver=record.driver, handle=record.handle)
+    if not record.block:
+        return fresh
+    return msgspec.structs.replace(
+        fresh, spec=record.spec, node=record.node, attachment=record.attachment
+    )
 
 
 def _prepare(home: str, staging: str, staged: Staged) -> None:
