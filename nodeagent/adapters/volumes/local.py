@@ -95,11 +95,12 @@ class LocalVolume:
     async def tear_down(self, place: Place) -> None:
         """Unmounted; the folder or file system of the node keeps all it has."""
         await self._devices.unmap(place, _device_folder(place))
-        await self._files.unmount(place.path)
-        await self._files.remove_tree(place.path, files=False)
-        await self._files.remove_tree(place.meta)
+        # The pod's folder goes last: it says that the pod has, or had, the volume.
         async with self._turns.of(place.volume):
+            await self._files.unmount(place.path)
             await self._mounted.unmount(place)
+            await self._files.remove_tree(place.path, files=False)
+        await self._files.remove_tree(place.meta)
 
     async def _set_up_device(
         self, pod: DesiredPod, volume: PersistentVolume, place: Place, *, read_only: bool

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from nodeagent.errors import MountFailed
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
-from tests.adapters.volumes.world import UID, World, a_pod, needs_root
+from tests.adapters.volumes.world import UID, Killed, World, a_pod, needs_root
 
 MIB = 1 << 20
 KIND = "kubernetes.io~local-volume"
@@ -122,8 +123,24 @@ async def test_the_node_mounts_a_device_once_for_all_its_pods(
     assert len(world.mounts()) == 3
     await world.volumes.tear_down(PodUid("one"))
     assert set(world.mounts()) == {str(node_mount(world)), str(place(world, "two"))}
-    await world.volumes.tear_down(PodUid("two"))
-    assert world.mounts() == []
+    await world.volumes.set_up(using("one"))
+    await asyncio.gather(*(world.volumes.tear_down(PodUid(uid)) for uid in ("one", "two")))
+    assert world.mounts() == [] and not node_mount(world).exists()
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_an_agent_that_dies_half_way_leaves_nothing_that_the_next_cannot_take_away(
+    world: World, disk: Callable[[bytes], str], after: bool
+) -> None:
+    bound(world, disk(b""))
+    for die_at in (1, 2, 3):
+        world.kernel.calls, world.kernel.die_at, world.kernel.after = 0, die_at, after
+        with suppress(Killed):
+            await world.volumes.set_up(using())
+            await world.volumes.tear_down(UID)
+        world.kernel.die_at = 0
+        await world.volumes.tear_down(UID)
+        assert world.mounts() == [] and not node_mount(world).exists()
 
 
 @pytest.mark.parametrize(
