@@ -92,8 +92,13 @@ async def test_a_driver_that_is_not_there_is_named_and_taken_as_soon_as_it_comes
     world: World, disk: Disk
 ) -> None:
     put(world)
-    with pytest.raises(VolumeError, match="not found in the list of registered CSI drivers"):
+    words = f"driver name {NAME} not found in the list of registered CSI drivers"
+    with pytest.raises(VolumeError, match=f'MountDevice failed for volume "pv0" : {words}'):
         await up(world, pod_of())
+    rules(world, modes=("Ephemeral",))
+    with pytest.raises(VolumeError, match=f'SetUp failed for volume "tmp" : {words}'):
+        await up(world, inline_pod())
+    rules(world)
     async with running(world, disk):
         await up(world, pod_of())
     with pytest.raises(VolumeError, match=f"driver name {NAME} not found"):

@@ -85,8 +85,10 @@ class Lifecycle:
             if wanted.record.driver not in self._drivers.names:
                 if held := await self.held(wanted.home):
                     return held
-            driver = self._drivers.get(wanted.record.driver)
-            skills = await driver.skills()
+            # A kubelet looks for the driver of a claim's volume when it is to be staged.
+            with failing_at(VolumeStep.SET_UP if wanted.is_inline else VolumeStep.STAGE):
+                driver = self._drivers.get(wanted.record.driver)
+                skills = await driver.skills()
             job = placed(wanted, self._root, stage=skills.stage)
             known = self.records.get(job.home)
             job = _with_past(job, known)
