@@ -1,9 +1,11 @@
 """What the agent is and how it is set: families whose values say nothing but 1 or 0."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from nodeagent.metrics.instruments import Maker
 
@@ -31,9 +33,8 @@ class AboutMetrics:
             "Always 1, with the version that the agent stands in for and its own.",
             *_BUILD,
         )
-        self._features = make.gauge(
-            "kubernetes_feature_enabled", "1 where a feature gate is on.", "name", "stage"
-        )
+        self._features = _Features()
+        registry.register(self._features)
         self._cgroups = make.gauge("kubelet_cgroup_version", "The version of cgroups in use.")
         provider = make.gauge(
             "kubelet_metrics_provider",
@@ -49,5 +50,20 @@ class AboutMetrics:
 
     def features(self, features: Iterable[Feature]) -> None:
         """How its gates are set."""
-        for one in features:
-            self._features.labels(one.name, one.stage).set(one.enabled)
+        self._features.now = tuple(features)
+
+
+class _Features(Collector):
+    """Made anew for each scrape: a gauge for each gate would take half a megabyte."""
+
+    def __init__(self) -> None:
+        self.now: tuple[Feature, ...] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        """One family."""
+        family = GaugeMetricFamily(
+            "kubernetes_feature_enabled", "1 where a feature gate is on.", labels=["name", "stage"]
+        )
+        for one in self.now:
+            family.add_metric([one.name, one.stage], one.enabled)
+        yield family
