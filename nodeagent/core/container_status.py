@@ -10,6 +10,7 @@ from nodeagent.core.ends import shown_message, shown_reason
 from nodeagent.core.image_wait import image_wait
 from nodeagent.core.resize import resources_of
 from nodeagent.core.restart import (
+    TROUBLE_SHOWN,
     Decision,
     backoff_key,
     crash_loop,
@@ -274,9 +275,16 @@ def _hook_failed(view: View, newest: SeenContainer) -> bool:
 def _waiting(
     view: View, spec: v1.Container, newest: SeenContainer
 ) -> v1.ContainerStateWaiting | None:
-    trouble = _trouble(view, spec.name)
-    if trouble is not None:
-        return trouble
+    trouble, loop = _trouble(view, spec.name), _crash_loop(view, spec, newest)
+    start = view.memory.troubles.get(spec.name)
+    if loop is None or start is None or view.memory.restart_all > 0:
+        return trouble or loop
+    return trouble if 0 <= view.now - start.at < TROUBLE_SHOWN else loop
+
+
+def _crash_loop(
+    view: View, spec: v1.Container, newest: SeenContainer
+) -> v1.ContainerStateWaiting | None:
     pod = view.memory.pod
     entry = view.memory.backoffs.get(spec.name)
     loop = crash_loop(view.rules, pod.annotations)

@@ -6,10 +6,16 @@ from lightkube.models import core_v1 as v1
 from nodeagent.core.containers import Kind
 from nodeagent.core.hashing import spec_hash
 from nodeagent.core.image_volumes import image_keys
-from nodeagent.core.restart import backoff_key, crash_loop, next_backoff, restart_at
+from nodeagent.core.restart import (
+    TROUBLE_SHOWN,
+    backoff_key,
+    crash_loop,
+    next_backoff,
+    restart_at,
+)
 from nodeagent.model.actions import Action, EnsureImage, StartContainer
 from nodeagent.model.ends import EndReason
-from nodeagent.model.memory import Backoff, ImageState, PodMemory
+from nodeagent.model.memory import Backoff, ImageState, PodMemory, Trouble
 from nodeagent.model.node import NodeRules
 from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
 
@@ -42,11 +48,11 @@ def start_or_wait(
     """Bring the image, start the container, or say when the back-off ends."""
     name = wanted.container.name
     trouble = memory.troubles.get(name)
-    if trouble is not None and is_held(trouble.retry_at, now=now, since=trouble.at):
-        return Step(wake_at=trouble.retry_at)
     held_until, backoff = backoff_of(memory, seen, wanted, rules=rules, now=now)
+    if trouble is not None and is_held(trouble.retry_at, now=now, since=trouble.at):
+        return Step(wake_at=_next_word(trouble, trouble.retry_at, held_until, now=now))
     if held_until > now:
-        return Step(wake_at=held_until)
+        return Step(wake_at=_next_word(trouble, held_until, held_until, now=now))
     count = next_restart_count(memory, seen, wanted)
     image = _images_step(memory, wanted.container, count, now=now)
     if image is not None:
@@ -65,6 +71,12 @@ def start_or_wait(
         adopt=adopt,
     )
     return Step(actions=(start,))
+
+
+def _next_word(trouble: Trouble | None, until: float, held_until: float, *, now: float) -> float:
+    """When to look again: sooner than `until` where the status turns from trouble to back-off."""
+    turns_at = trouble.at + TROUBLE_SHOWN if trouble is not None else now
+    return min(until, turns_at) if now < turns_at < held_until else until
 
 
 def _images_step(

@@ -122,6 +122,9 @@ def backoff_key(pod: DesiredPod, container: v1.Container) -> str:
     return "|".join(parts)
 
 
+TROUBLE_SHOWN = 1.0  # seconds that why a start failed is told, before the crash loop it is part of
+
+
 def restart_at(
     entry: Backoff | None, key: str, last: SeenContainer, *, loop: CrashLoop, now: float
 ) -> float:

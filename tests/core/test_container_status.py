@@ -120,6 +120,20 @@ def test_a_crash_loop_waits_with_its_end_moved_to_the_last_state() -> None:
     assert ends(gone.state) == (1, "Error")
 
 
+def test_a_start_that_fails_again_and_again_is_a_crash_loop_after_a_moment() -> None:
+    pod = a_pod()
+    entry = Backoff(key=backoff_key(pod, pod.spec.containers[0]), delay=20.0, at=NOW - 60)
+    record = sight(ended(code=128, reason="StartError", at=NOW - 2))
+    for at, reason in ((NOW - 0.5, "RunContainerError"), (NOW - 2, "CrashLoopBackOff")):
+        trouble = Trouble(reason="RunContainerError", message="no such file", at=at)
+        memory = remembered(pod, backoffs={"web": entry}, troubles={"web": trouble})
+        told = shown(memory, record)
+        assert waits(told) == reason
+        assert ends(told.lastState) == (128, "StartError")
+    memory = remembered(pod, troubles={"web": trouble})
+    assert waits(shown(memory, record)) == "RunContainerError", "nothing holds it back"
+
+
 def test_an_ended_container_that_stays_ended_shows_its_end() -> None:
     entry = Backoff(key="k", delay=160.0, at=NOW)
     memory = remembered(a_pod(restartPolicy="Never"), backoffs={"web": entry})

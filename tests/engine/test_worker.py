@@ -192,9 +192,14 @@ async def test_a_failed_post_start_hook_ends_the_container_and_says_so() -> None
     machine = Machine()
     machine.hooks.fails.add("web")
     async with running(pod, machine=machine) as node:
+        ready: list[bool] = []
+        node.publisher.listen(lambda uid: ready.append(node.container().ready))
         await asyncio.sleep(0.3)
         assert node.waiting() == "PostStartHookError"
         assert node.phases()[-1] is Phase.EXITED
+        await asyncio.sleep(5)
+        assert node.waiting() == "CrashLoopBackOff", "in which it is from the second failure on"
+        assert True not in ready
 
 
 async def test_a_failed_liveness_probe_restarts_the_container() -> None:
