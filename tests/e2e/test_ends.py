@@ -212,7 +212,7 @@ def test_an_end_of_its_own_is_explained(
     if reason == "OOMKilled":
         assert view.ended()["message"].startswith("OOMKilled: the kernel killed sh (pid ")
     if reason == "Signalled":
-        assert view.ended()["signal"] == 11
+        assert view.ended()["exitCode"] == 128 + 11
     if name in ("completed", "crashed"):
         described = agent.run("describe", f"{name}-{NODE}").stdout
         assert f"Last log lines of main:\n  {script[5:].partition(';')[0]}\n" in described
