@@ -39,7 +39,7 @@ from nodeagent.core.top import (
 from nodeagent.model.summary import Summary
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import OverflowMethod, RenderableType
 
 PAUSE = 1.2  # seconds between two readings that make a rate; the agent makes none in less than 1
 NODE, PODS = ("node", "nodes"), ("pods", "pod")
@@ -224,8 +224,9 @@ class _Frame:
     def __init__(self, history: History, *, at: float, span: float, size: tuple[int, int]) -> None:
         self._history, self._at, self._span = history, at, span
         self._width, self._height = size
-        encoding = (sys.stdout.encoding or "").lower()
-        self._blocks = BLOCKS if encoding.startswith("utf") else PLAIN_BLOCKS
+        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        self._blocks = BLOCKS if unicode else PLAIN_BLOCKS
+        self._cut: OverflowMethod = "ellipsis" if unicode else "crop"
 
     def draw(self, top: Top, shown: _Shown, interval: float) -> "RenderableType":
         """Everything that fits; what does not is counted."""
@@ -245,7 +246,7 @@ class _Frame:
         )
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
         for i, width in zip(found.columns, found.widths, strict=True):
-            table.add_column(names[i], width=width, no_wrap=True, overflow="ellipsis")
+            table.add_column(names[i], width=width, no_wrap=True, overflow=self._cut)
         if found.history:
             table.add_column(f"LAST {self._span / 60:g}m", width=found.history, no_wrap=True)
         room = max(self._height - 4, 1)  # the first line, an empty one, headers, the last line
@@ -259,7 +260,7 @@ class _Frame:
         )
         more = len(lines) - room
         end = [Text(f"... and {more} more lines than fit; -n or -l choose")] if more > 0 else []
-        return Group(Text(title, no_wrap=True, overflow="ellipsis"), "", table, *end)
+        return Group(Text(title, no_wrap=True, overflow=self._cut), "", table, *end)
 
     def _bars(self, key: str, by: By, width: int) -> Iterator[str]:
         if width:

@@ -66,7 +66,7 @@ class Terminal:
 
 @asynccontextmanager
 async def on_a_screen(
-    *words: str, socket: Path, columns: int = 100, lines: int = 24
+    *words: str, socket: Path, columns: int = 100, lines: int = 24, encoding: str = "utf-8"
 ) -> AsyncIterator[Terminal]:
     """`nodeagent ...` runs on a terminal of its own inside."""
     outer, inner = pty.openpty()
@@ -80,6 +80,7 @@ async def on_a_screen(
             "NODEAGENT_SOCKET": str(socket),
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
+            "PYTHONIOENCODING": encoding,
             "PATH": os.environ["PATH"],
         },
     )

@@ -262,6 +262,19 @@ async def test_another_size_is_filled_at_once(node: MeasuredNode) -> None:
     assert terminal.raw.count(ALTERNATE[1]) == 1
 
 
+async def test_a_terminal_without_unicode_gets_plain_characters(node: MeasuredNode) -> None:
+    node.add("a-pod-with-a-name-that-is-much-too-long", cpu=900_000_000, memory=MI)
+    async with (
+        serving(node),
+        on_a_screen("top", "-w", socket=node.socket, columns=60, encoding="ascii") as terminal,
+    ):
+        lines = await terminal.until(lambda seen: seen[6].startswith("db-node1"))
+        assert lines[4].startswith("a-pod-with-a-") and lines[4].endswith("@")
+        terminal.type(b"\x03")
+        assert await terminal.process.wait() == 130
+    assert b"Error" not in terminal.raw and terminal.raw.isascii()
+
+
 async def test_an_agent_that_goes_away_ends_the_watch_with_what_happened(
     node: MeasuredNode,
 ) -> None:
