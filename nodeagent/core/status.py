@@ -74,9 +74,7 @@ def derive_status(
 
 
 def _with_resources(memory: PodMemory, status: v1.PodStatus) -> v1.PodStatus:
-    """What is granted to the pod as a whole and what it has (KEP-5419); an API pod's only."""
-    if memory.granted is None:
-        return status
+    """What is granted to the pod as a whole and what it has (KEP-5419)."""
     spec, now = memory.pod.spec, before_resize(memory).spec
     allocated, requests, limits = (
         {name: format_amount(name, value) for name, value in of.items()}
