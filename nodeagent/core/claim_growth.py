@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from lightkube.models import core_v1 as v1
 
+from nodeagent.core.quantity import as_bytes
 from nodeagent.core.times import as_time
 
 _PENDING: Final = ("NodeResizePending", "NodeResizeInProgress")
@@ -44,6 +45,15 @@ def done(status: v1.PersistentVolumeClaimStatus, size: str) -> Patch:
         "conditions": [msgspec.to_builtins(one) for one in left] or None,
     }
     return {"status": fresh}
+
+
+def is_given_up(claim: v1.PersistentVolumeClaim, size: str) -> bool:
+    """Whether growing to `size` has failed before, and the claim wants another size by now."""
+    status = claim.status or v1.PersistentVolumeClaimStatus()
+    resources = claim.spec.resources if claim.spec is not None else None
+    wanted = ((resources.requests if resources is not None else None) or {}).get("storage", "")
+    has_failed = any(one.type == _ERROR for one in status.conditions or ())
+    return has_failed and bool(wanted) and as_bytes(wanted) != as_bytes(size)
 
 
 def failed(

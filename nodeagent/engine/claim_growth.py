@@ -1,7 +1,5 @@
 """Tells the API how a claim's volume grows on this node."""
 
-from collections.abc import Callable
-
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core import claim_growth as growth
@@ -19,37 +17,33 @@ class ClaimGrowth:
 
     async def begin(self, claim: Claim) -> bool:
         """Whether it is the node's turn to let the volume grow; if so, that is told."""
-        status = await self._status(claim)
-        if status is None or not growth.may_grow(status):
+        found = await self._read(claim)
+        if found is None or not growth.may_grow(_status(found)):
             return False
-        await self._patch(claim, growth.begun(status))
+        await self._patch(claim, growth.begun(_status(found)))
         return True
 
     async def done(self, claim: Claim, size: str) -> None:
         """The claim has this size, and no growing is under way."""
-        await self._change(claim, lambda status: growth.done(status, size))
+        found = await self._read(claim)
+        if found is not None:
+            await self._patch(claim, growth.done(_status(found), size))
 
-    async def failed(self, claim: Claim, words: str, *, infeasible: bool) -> None:
-        """The claim says why it does not grow, and whether that is for good."""
-        now = self._clock.now()
-        await self._change(
-            claim, lambda status: growth.failed(status, words, infeasible=infeasible, now=now)
-        )
+    async def failed(self, claim: Claim, words: str, *, size: str, infeasible: bool) -> None:
+        """The claim says why it does not grow to `size`, and whether that is for good.
 
-    async def _change(
-        self,
-        claim: Claim,
-        change: Callable[[v1.PersistentVolumeClaimStatus], growth.Patch | None],
-    ) -> None:
-        status = await self._status(claim)
-        if status is not None:
-            await self._patch(claim, change(status))
+        It also is where that has failed before and something else is wanted by now: then the
+        claim's controller takes up what is wanted.
+        """
+        found = await self._read(claim)
+        if found is not None:
+            hopeless = infeasible or growth.is_given_up(found, size)
+            now = self._clock.now()
+            patch = growth.failed(_status(found), words, infeasible=hopeless, now=now)
+            await self._patch(claim, patch)
 
-    async def _status(self, claim: Claim) -> v1.PersistentVolumeClaimStatus | None:
-        found = await self._api.read(CLAIMS, claim.name, claim.namespace, purpose=Purpose.DATA)
-        if found is None:
-            return None
-        return found.status or v1.PersistentVolumeClaimStatus()
+    async def _read(self, claim: Claim) -> v1.PersistentVolumeClaim | None:
+        return await self._api.read(CLAIMS, claim.name, claim.namespace, purpose=Purpose.DATA)
 
     async def _patch(self, claim: Claim, patch: growth.Patch | None) -> None:
         if patch is None:
@@ -63,3 +57,7 @@ class ClaimGrowth:
             how=Patch.MERGE,
             subresource="status",
         )
+
+
+def _status(found: v1.PersistentVolumeClaim) -> v1.PersistentVolumeClaimStatus:
+    return found.status or v1.PersistentVolumeClaimStatus()

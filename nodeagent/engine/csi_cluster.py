@@ -16,7 +16,7 @@ from nodeagent.engine.csi_node import CsiNode
 from nodeagent.engine.ports import Recorder
 from nodeagent.engine.tokens import Tokens
 from nodeagent.engine.volume_events import tell_of_volume
-from nodeagent.errors import ApiError, AttachLimitReached, MountFailed
+from nodeagent.errors import ApiError, ApiForbidden, AttachLimitReached, MountFailed
 from nodeagent.model.api import CSI_DRIVERS, VOLUME_ATTACHMENTS, Purpose
 from nodeagent.model.csi import AskDriver, CsiDriverRules, CsiNodeInfo
 from nodeagent.model.data import Claim
@@ -141,9 +141,9 @@ class CsiCluster:
         """See `ClaimGrowth.done`."""
         await self._growth.done(claim, size)
 
-    async def not_expanded(self, claim: Claim, words: str, *, infeasible: bool) -> None:
+    async def not_expanded(self, claim: Claim, words: str, *, size: str, infeasible: bool) -> None:
         """See `ClaimGrowth.failed`."""
-        await self._growth.failed(claim, words, infeasible=infeasible)
+        await self._growth.failed(claim, words, size=size, infeasible=infeasible)
 
     def tell(self, pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:
         """An event of the pod, and of the claim if one is given."""
@@ -162,6 +162,8 @@ class CsiCluster:
     async def _attachment(self, name: str) -> storage_v1.VolumeAttachmentStatus | None:
         try:
             found = await self._api.read(VOLUME_ATTACHMENTS, name, purpose=Purpose.DATA)
+        except ApiForbidden:
+            return None  # so far: the server's authorizer learns of an attachment after us
         except ApiError as error:
             detail = f"its VolumeAttachment {name} cannot be read: {error}"
             raise MountFailed(op="attach", target=name, detail=detail) from error

@@ -1,5 +1,6 @@
 """Tokens of service accounts for the pods of this node, asked for once and kept while good."""
 
+import asyncio
 import random
 from collections.abc import Callable, Iterable
 
@@ -11,7 +12,7 @@ from nodeagent.core.times import as_seconds
 from nodeagent.core.tokens import JITTER, replace_at
 from nodeagent.engine.api_ports import Api
 from nodeagent.engine.ports import Clock
-from nodeagent.errors import ApiError, ApiUnavailable
+from nodeagent.errors import ApiError, ApiForbidden, ApiUnavailable
 from nodeagent.model.api import ApiKind, Purpose
 from nodeagent.model.ids import PodUid
 from nodeagent.model.tokens import KeptToken, Token, TokenWish
@@ -19,6 +20,7 @@ from nodeagent.model.tokens import KeptToken, Token, TokenWish
 log = structlog.get_logger()
 
 _KIND = ApiKind(type=authentication_v1.TokenRequest, plural="serviceaccounts")
+_LAGS = (0.1, 0.2, 0.4)  # waits after 403s: the server's authorizer learns of a pod after we do
 _TRY_AGAIN = 30.0  # seconds until a token that could not be replaced is asked for again
 
 
@@ -60,7 +62,7 @@ class Tokens:
         if known is not None and now < known.refresh_at:
             return known
         try:
-            fresh = await self._ask(wish)
+            fresh = await (self._ask(wish) if known is not None else self._ask_first(wish))
         except ApiError as error:
             away = isinstance(error, ApiUnavailable)
             if known is None or (known.expires_at <= now and not away):
@@ -86,6 +88,14 @@ class Tokens:
             self._used.discard(wish)
             if self._tokens.pop(wish, None) is not None:
                 self._on_kept(wish)
+
+    async def _ask_first(self, wish: TokenWish) -> Token:
+        for lag in _LAGS:
+            try:
+                return await self._ask(wish)
+            except ApiForbidden:
+                await asyncio.sleep(lag)
+        return await self._ask(wish)
 
     async def _ask(self, wish: TokenWish) -> Token:
         body = authentication_v1.TokenRequest(

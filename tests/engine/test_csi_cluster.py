@@ -222,6 +222,15 @@ async def test_a_volume_that_is_being_detached_is_not_used() -> None:
         await member.csi.attached("d", "h", VOLUME)
 
 
+async def test_an_attachment_that_the_authorizer_does_not_know_yet_is_asked_for_again() -> None:
+    member = Member()
+    member.put("Node", "n1", status={"volumesInUse": [VOLUME]})
+    await member.look()
+    attachment(member, attached=True)
+    member.api.fail(403, reason="Forbidden", times=2, plural="volumeattachments")
+    assert await member.csi.attached("d", "h", VOLUME) == {}
+
+
 async def test_what_keeps_a_volume_from_being_attached_is_told() -> None:
     member = Member()
     member.put("Node", "n1", status={"volumesInUse": [VOLUME]})
@@ -322,13 +331,16 @@ async def test_without_a_period_no_attachment_refuses_a_pod() -> None:
             await asyncio.sleep(100)
 
 
-def claim_with(member: Member, **status: Any) -> Claim:
+def claim_with(member: Member, *, wanted: str = "2Gi", **status: Any) -> Claim:
     member.api.store.add_namespace("shop")
     member.put(
         "PersistentVolumeClaim",
         "disk",
         metadata={"namespace": "shop"},
-        spec={"accessModes": ["ReadWriteOnce"]},
+        spec={
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": wanted}},
+        },
         status={"phase": "Bound", "capacity": {"storage": "1Gi"}, **status},
     )
     return Claim(namespace="shop", name="disk", spec=v1.PersistentVolumeClaimSpec())
@@ -349,12 +361,12 @@ async def test_a_claim_says_that_the_node_is_at_work_and_why_it_does_not_grow() 
     )
     assert await member.csi.may_grow(claim)
     assert status_of(member)["allocatedResourceStatuses"] == {"storage": "NodeResizeInProgress"}
-    await member.csi.not_expanded(claim, "no room", infeasible=False)
+    await member.csi.not_expanded(claim, "no room", size="2Gi", infeasible=False)
     (condition,) = status_of(member)["conditions"]
     assert (condition["type"], condition["message"]) == (
         "NodeResizeError", "failed to expand pvc with no room")  # fmt: skip
     assert await member.csi.may_grow(claim)
-    await member.csi.not_expanded(claim, "too large", infeasible=True)
+    await member.csi.not_expanded(claim, "too large", size="2Gi", infeasible=True)
     found = status_of(member)
     assert [one["message"] for one in found["conditions"]] == [
         "failed to expand pvc with too large"
@@ -363,11 +375,39 @@ async def test_a_claim_says_that_the_node_is_at_work_and_why_it_does_not_grow() 
     assert not await member.csi.may_grow(claim)
 
 
+async def test_a_size_that_failed_and_is_not_wanted_any_more_is_given_up() -> None:
+    member = Member()
+    claim = claim_with(
+        member,
+        wanted="2Gi",
+        allocatedResourceStatuses={"storage": "NodeResizePending"},
+        allocatedResources={"storage": "9Gi"},
+    )
+    assert await member.csi.may_grow(claim)
+    await member.csi.not_expanded(claim, "denied", size="9Gi", infeasible=False)
+    assert status_of(member)["allocatedResourceStatuses"] == {"storage": "NodeResizeInProgress"}
+    await member.csi.not_expanded(claim, "denied", size="9Gi", infeasible=False)
+    assert status_of(member)["allocatedResourceStatuses"] == {"storage": "NodeResizeInfeasible"}
+
+
+async def test_a_size_that_failed_and_is_still_wanted_is_tried_again() -> None:
+    member = Member()
+    claim = claim_with(
+        member,
+        wanted="9216Mi",
+        allocatedResourceStatuses={"storage": "NodeResizePending"},
+        allocatedResources={"storage": "9Gi"},
+    )
+    for _ in range(2):
+        assert await member.csi.may_grow(claim)
+        await member.csi.not_expanded(claim, "denied", size="9Gi", infeasible=False)
+
+
 async def test_a_claim_of_an_older_controller_may_always_grow() -> None:
     member = Member()
     claim = claim_with(member)
     assert await member.csi.may_grow(claim)
-    await member.csi.not_expanded(claim, "no room", infeasible=True)
+    await member.csi.not_expanded(claim, "no room", size="2Gi", infeasible=True)
     assert "conditions" not in status_of(member)
 
 

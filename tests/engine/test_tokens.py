@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from lightkube.models import authentication_v1
 
@@ -87,6 +88,21 @@ async def test_a_token_is_asked_for_once_with_what_the_pod_wants() -> None:
     assert spec.boundObjectRef is not None
     assert (spec.boundObjectRef.kind, spec.boundObjectRef.name, spec.boundObjectRef.uid) == (
         "Pod", "web", "u1")  # fmt: skip
+
+
+async def test_a_first_refusal_may_be_that_of_an_authorizer_that_does_not_know_the_pod_yet() -> (
+    None
+):
+    bench = Bench()
+    bench.issuer.refuses = True
+    async with asyncio.TaskGroup() as group:
+        given = group.create_task(bench.value())
+        await asyncio.sleep(0.25)
+        bench.issuer.refuses = False
+    assert given.result() == "t1"
+    bench.issuer.refuses = True
+    with pytest.raises(ApiForbidden):
+        await bench.value(msgspec.structs.replace(WISH, pod="other"))
 
 
 async def test_it_is_replaced_at_eighty_percent_of_its_life() -> None:

@@ -33,8 +33,8 @@ class CsiFacts(Protocol):
         """The claim's file system has this size now. ApiError where that cannot be told."""
         ...
 
-    async def not_expanded(self, claim: Claim, words: str, *, infeasible: bool) -> None:
-        """It has not, and never will to this size where that is `infeasible`. ApiError."""
+    async def not_expanded(self, claim: Claim, words: str, *, size: str, infeasible: bool) -> None:
+        """It has not grown to `size`, and never will where that is `infeasible`. ApiError."""
         ...
 
     def tell(self, pod: DesiredPod, event: VolumeEvent, claim: Claim | None = None, /) -> None:

@@ -61,7 +61,9 @@ class Growth:
         except DriverFailed as error:
             if error.final:
                 infeasible = error.code in INFEASIBLE
-                await self._facts.not_expanded(claim, error.detail, infeasible=infeasible)
+                await self._facts.not_expanded(
+                    claim, error.detail, size=job.size, infeasible=infeasible
+                )
             if error.code in NOT_HERE:
                 self._left_alone.add((job.home, job.size))
                 return False

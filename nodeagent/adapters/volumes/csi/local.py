@@ -47,7 +47,7 @@ class LocalFacts:
     async def expanded(self, claim: Claim, size: str) -> None:
         """See `CsiFacts`: the record of the volume remembers it."""
 
-    async def not_expanded(self, claim: Claim, words: str, *, infeasible: bool) -> None:
+    async def not_expanded(self, claim: Claim, words: str, *, size: str, infeasible: bool) -> None:
         """See `CsiFacts`: the event of the pod says it."""
 
     async def add(self, driver: str, info: CsiNodeInfo, ask: AskDriver) -> None:
