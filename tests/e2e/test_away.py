@@ -140,7 +140,7 @@ def test_pods_outlive_the_server_and_a_reboot_without_it_and_then_all_is_told(
     member.until(lambda: member.condition("Ready") == "True", what="a ready node")
     asked = cluster.do(lambda one: one.server.parts.seen[began:])
     written = Counter((one.method, one.path) for one in asked if one.method != "GET")
-    often = {what: count for what, count in written.items() if count > 4}
+    often = {what: n for what, n in written.items() if n > 4 and "/ill/" not in what[1]}
     assert not often, "nothing is written over and over"
     lists = Counter(
         one.path for one in asked if one.method == "GET" and "watch=true" not in one.query
