@@ -25,6 +25,7 @@ from nodeagent.model.pod_certificates import KeptCertificate
 from nodeagent.model.tokens import KeptToken
 
 _PROTECTION: Final = "kubernetes.io/pvc-protection"  # keeps a claim while pods use it
+_GROWN_ALREADY = "volume.kubernetes.io/node-expansion-not-required"
 API_KINDS: Final[Mapping[DataKind, ApiKind[Any]]] = {
     DataKind.CONFIG_MAP: CONFIG_MAPS,
     DataKind.SECRET: SECRETS,
@@ -99,6 +100,7 @@ def _claim(one: v1.PersistentVolumeClaim) -> Claim:
         owner=next((one.uid for one in meta.ownerReferences or () if one.controller), ""),
         capacity=(one.status.capacity or {}).get("storage", "") if one.status else "",
         deleting=meta.deletionTimestamp is not None and _PROTECTION not in (meta.finalizers or ()),
+        grows_on_nodes=_GROWN_ALREADY not in (meta.annotations or {}),
     )
 
 

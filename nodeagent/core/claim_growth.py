@@ -8,6 +8,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.core.quantity import as_bytes
 from nodeagent.core.times import as_time
+from nodeagent.model.data import Claim
 
 _PENDING: Final = ("NodeResizePending", "NodeResizeInProgress")
 _DONE: Final = ("Resizing", "FileSystemResizePending", "NodeResizeError", "ControllerResizeError")
@@ -27,6 +28,17 @@ def is_new_style(status: v1.PersistentVolumeClaimStatus) -> bool:
 def may_grow(status: v1.PersistentVolumeClaimStatus) -> bool:
     """Whether it is the node's turn; of a controller that does not say so it always is."""
     return not is_new_style(status) or _phase(status) in _PENDING
+
+
+def grew_elsewhere(claim: Claim, *, here: str, size: str) -> bool:
+    """Whether another node has told that the claim has this size, and this one is still at `here`.
+
+    Only of volumes that several nodes write to, each of which has its own part of growing.
+    """
+    if not here or not claim.capacity or not claim.grows_on_nodes:
+        return False
+    shared = "ReadWriteMany" in (claim.spec.accessModes or ())
+    return shared and as_bytes(here) < as_bytes(size) <= as_bytes(claim.capacity)
 
 
 def begun(status: v1.PersistentVolumeClaimStatus) -> Patch | None:

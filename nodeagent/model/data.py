@@ -55,7 +55,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     What follows `why` only an API server tells: the claim's uid, the uid of the object that
     controls it, `capacity` of its status ("" unknown), and whether it is being deleted with
-    nothing that holds it back (a claim under protection may still be used).
+    nothing that holds it back (a claim under protection may still be used), and whether nodes have
+    a part in its growing.
     """
 
     namespace: str
@@ -67,6 +68,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     capacity: str = ""
     deleting: bool = False
+    grows_on_nodes: bool = True
 
 
 class PersistentVolume(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,15 +45,23 @@ def inline_pod(**fields: Any) -> DesiredPod:
     return a_pod(v1.Volume(name="tmp", csi=source))
 
 
-def put(world: World, *, capacity: str = "1Gi", handle: str = "h-1", **fields: Any) -> None:
-    """The claim "disk" is bound to a volume of the driver."""
+def put(
+    world: World, *, capacity: str = "1Gi", handle: str = "h-1", told: str = "", **fields: Any
+) -> None:
+    """The claim "disk" is bound to a volume of the driver, and its status tells a size."""
     spec = {name: fields.pop(name) for name in list(fields) if name in SPEC}
     source = v1.CSIPersistentVolumeSource(driver=NAME, volumeHandle=handle, **fields)
     spec.setdefault("accessModes", ["ReadWriteOnce"])
     whole = v1.PersistentVolumeSpec(csi=source, capacity={"storage": capacity}, **spec)
     world.data.put(PersistentVolume(name="pv0", spec=whole))
     world.data.put(
-        Claim(namespace="default", name="disk", spec=v1.PersistentVolumeClaimSpec(), volume="pv0")
+        Claim(
+            namespace="default",
+            name="disk",
+            spec=v1.PersistentVolumeClaimSpec(accessModes=spec["accessModes"]),
+            volume="pv0",
+            capacity=told,
+        )
     )
 
 

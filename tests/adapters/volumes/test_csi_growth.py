@@ -64,6 +64,19 @@ async def test_a_driver_that_may_not_expand_in_use_holds_up_nothing(
         assert len(disk.calls("NodeExpandVolume")) == 1
 
 
+@pytest.mark.parametrize(("mode", "calls"), [("ReadWriteMany", 1), ("ReadWriteOnce", 0)])
+async def test_a_volume_of_several_nodes_grows_on_each_though_the_claim_has_its_size(
+    world: World, disk: Disk, mode: str, calls: int
+) -> None:
+    put(world, accessModes=[mode], told="1Gi")
+    async with running(world, disk):
+        await up(world, pod_of())
+        put(world, accessModes=[mode], capacity="2Gi", told="2Gi")
+        for _ in range(2):
+            await world.volumes.refresh(pod_of())
+        assert len(disk.calls("NodeExpandVolume")) == calls
+
+
 @pytest.mark.parametrize(
     ("method", "words"),
     [

@@ -7,7 +7,7 @@ import structlog
 from nodeagent.adapters.volumes.csi.base import CsiFacts
 from nodeagent.adapters.volumes.csi.job import Job, SecretRef
 from nodeagent.adapters.volumes.csi.wire import Driver, Skills, Use
-from nodeagent.core.claim_growth import INFEASIBLE, NOT_HERE
+from nodeagent.core.claim_growth import INFEASIBLE, NOT_HERE, grew_elsewhere
 from nodeagent.core.quantity import as_bytes
 from nodeagent.errors import ApiError, DriverFailed, MountFailed
 from nodeagent.model.data import Claim
@@ -32,22 +32,28 @@ class Growth:
         while the volume is in use leaves it as it is.
         """
         claim = job.claim
-        known = (claim.capacity if claim is not None else "") or job.record.capacity
-        if claim is None or not job.size or not known or as_bytes(known) >= as_bytes(job.size):
+        if claim is None or not job.size:
             return job.size
+        elsewhere = grew_elsewhere(claim, here=job.record.capacity, size=job.size)
+        known = job.record.capacity if elsewhere else claim.capacity or job.record.capacity
+        if not known or as_bytes(known) >= as_bytes(job.size):
+            return job.size
+        if not skills.expand:
+            return job.size if elsewhere else known
         key = (job.home, job.size)
-        if not skills.expand or key in self._left_alone:
+        if key in self._left_alone:
             return known
         if job.read_only:
             self._left_alone.add(key)
             self._tell_read_only(job, claim)
             return known
         try:
-            if not await self._facts.may_grow(claim):
+            if not elsewhere and not await self._facts.may_grow(claim):
                 return known
             if not await self._call(driver, job, use, claim):
                 return known
-            await self._facts.expanded(claim, job.size)
+            if not elsewhere:
+                await self._facts.expanded(claim, job.size)
         except ApiError as error:
             detail = f"mountVolume.NodeExpandVolume update pvc status failed: {error}"
             raise MountFailed(op="expand", target=job.record.spec, detail=detail) from error
