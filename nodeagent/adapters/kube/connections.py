@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from http import HTTPStatus
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -42,7 +43,8 @@ class Connections:
         self._credentials: Credentials | None = None
         self._dialing: asyncio.Future[AgentError | None] | None = None
         self._failed: tuple[float, AgentError] | None = None
-        self._returned = asyncio.Event()  # set and replaced whenever a try succeeds after others
+        self._ill_since: float | None = None  # answers were 5xx since then
+        self._returned = asyncio.Event()  # set and replaced whenever the server is back
 
     @property
     def connected(self) -> bool:
@@ -77,6 +79,7 @@ class Connections:
         except BaseException:
             reply.close()
             raise
+        self._hear(reply.status)
         return reply
 
     async def refresh(self) -> None:
@@ -151,8 +154,21 @@ class Connections:
         self._counts.connections += 1
         if self._failed is not None:
             self._failed = None
-            self._returned.set()
-            self._returned = asyncio.Event()
+            self._tell_returned()
+
+    def _hear(self, status: int) -> None:
+        """Whoever waits because of errors need not wait on once there are none any more."""
+        now, since = asyncio.get_running_loop().time(), self._ill_since
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._ill_since = now if since is None else since
+            return
+        self._ill_since = None
+        if since is not None and now - since >= self._limits.outage:
+            self._tell_returned()
+
+    def _tell_returned(self) -> None:
+        self._returned.set()
+        self._returned = asyncio.Event()
 
     async def _connect(self) -> Connection:
         if self._credentials is None:

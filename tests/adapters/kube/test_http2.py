@@ -425,6 +425,22 @@ async def test_a_server_that_is_busy_or_ill_says_when_to_come_again(code: str) -
     assert (error.code, error.retry_after, error.detail) == (int(code), 7.0, "later")
 
 
+@pytest.mark.parametrize(("outage", "told"), [(0.0, True), (60.0, False)])
+async def test_who_waits_is_told_once_the_server_answers_after_nothing_but_errors(
+    outage: float, told: bool
+) -> None:
+    async with scripted(Limits(outage=outage)) as (server, client), asyncio.TaskGroup() as group:
+        for _ in range(2):
+            patching = group.create_task(failure_of(patch(client)))
+            (await server.next()).answer(b"no way there", status="502")
+            await patching
+        waiting = group.create_task(client.returned(at_most=20 if told else 0.1))
+        reading = group.create_task(read(client))
+        (await server.next()).answer(NODE)
+        assert await reading is not None
+        assert await waiting is told
+
+
 @pytest.mark.parametrize("after", ["999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
 async def test_nobody_waits_for_ever_because_a_server_says_so(after: str) -> None:
     async with scripted() as (server, client), asyncio.TaskGroup() as group:
