@@ -20,7 +20,7 @@ from nodeagent.model.usage import DiskUse
 log = structlog.get_logger()
 
 MOST_NEW = 10  # containers whose layers are asked for one by one
-SOON = 5.0  # seconds between such questions
+SOON = 2.0  # seconds between such questions
 SHORT = 0.2  # seconds that a scrape waits for their answers
 
 
