@@ -135,6 +135,68 @@ def test_pods_of_the_api_run_through_an_outage_and_end_by_it(
     )
 
 
+def test_the_node_stays_ready_while_its_agent_starts_again(
+    agent: Comer, cluster: RunningCluster
+) -> None:
+    agent.kubeconfig = config(cluster)
+    agent.start()
+    agent.until(lambda: readiness(cluster).get("status") == "True", what="a ready node")
+    before = readiness(cluster)
+    agent.stop()
+    agent.start()
+    version = cluster.do(lambda inside: inside.store.version)
+    agent.until(
+        lambda: cluster.do(lambda inside: inside.store.version) != version,
+        what="something to be told",
+        within=20,
+    )
+    after = readiness(cluster)
+    assert after["lastTransitionTime"] == before["lastTransitionTime"]
+    assert "NodeNotReady" not in reasons(cluster)
+
+
+def test_a_pod_that_somebody_declares_over_is_ended(agent: Comer, cluster: RunningCluster) -> None:
+    agent.kubeconfig = config(cluster)
+    agent.start()
+    gone = pod("gone", terminationGracePeriodSeconds=1, automountServiceAccountToken=False)
+    give(cluster, gone)
+    agent.until(lambda: phase(cluster, "gone") == "Running", what="the pod to run")
+    change = {"status": {"phase": "Failed", "reason": "Fenced"}}
+    kind = kind_named("v1", "Pod")
+    assert kind is not None
+    cluster.do(
+        lambda inside: inside.store.patch(
+            kind,
+            "gone",
+            change,
+            "default",
+            how="application/merge-patch+json",
+            subresource="status",
+        )
+    )
+    agent.until(
+        lambda: "terminated" in told(cluster, "gone")["status"]["containerStatuses"][0]["state"],
+        what="the end of its container",
+    )
+    status = told(cluster, "gone")["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", "Fenced")
+    delete(cluster, "gone", grace=0)
+    agent.until(lambda: not agent.pods(), what="the pod to be forgotten")
+
+
+def readiness(cluster: RunningCluster) -> Document:
+    """The node's condition Ready; {} before it has one."""
+    status = (cluster.object("v1", "Node", NODE) or {}).get("status") or {}
+    return next((c for c in status.get("conditions") or () if c["type"] == "Ready"), {})
+
+
+def reasons(cluster: RunningCluster) -> set[str]:
+    """Those of all events."""
+    kind = kind_named("v1", "Event")
+    assert kind is not None
+    return cluster.do(lambda inside: {one["reason"] for one in inside.store.list(kind).items})
+
+
 def delete(cluster: RunningCluster, name: str, *, grace: int) -> None:
     kind = kind_named("v1", "Pod")
     assert kind is not None
