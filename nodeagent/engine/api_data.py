@@ -96,6 +96,11 @@ class ApiData(ByKey):
         return kept(key, entry.value, entry.version)
 
     @property
+    def pods(self) -> frozenset[PodUid]:
+        """The pods that are followed."""
+        return frozenset(self._pods)
+
+    @property
     def used(self) -> frozenset[DataKey]:
         """What pods here use now."""
         return frozenset(self._interests.wanted)

@@ -164,7 +164,7 @@ class ClusterData:
         await asyncio.sleep(SPARED)
         names = {_name(key) for key in self.data.used}
         names |= {_services(home) for home in self.services.used}
-        names |= {_wish(wish) for wish in self.tokens.used}
+        names |= {_wish(wish) for wish in self.tokens.keep_only(self.data.pods)}
         if self._certificates is not None:
             names |= {_wish(wish) for wish in self._certificates.used}
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import structlog
 from lightkube.models import authentication_v1
@@ -37,7 +37,6 @@ class Tokens:
     ) -> None:
         self._api, self._clock, self._on_kept = api, clock, on_kept
         self._tokens: dict[TokenWish, Token] = {}
-        self._used: set[TokenWish] = set()
 
     def restore(self, found: Iterable[Kept]) -> None:
         """Those that an earlier run was given."""
@@ -50,14 +49,14 @@ class Tokens:
         token = self._tokens.get(wish)
         return None if token is None else Kept(token=KeptToken(wish=wish, token=token))
 
-    @property
-    def used(self) -> frozenset[TokenWish]:
-        """What was asked for in this run, by pods that are not over."""
-        return frozenset(self._used)
+    def keep_only(self, pods: Collection[PodUid]) -> frozenset[TokenWish]:
+        """Forget those of other pods, which an earlier run had; what is left."""
+        for uid in {wish.uid for wish in self._tokens} - set(pods):
+            self.forget(uid)
+        return frozenset(self._tokens)
 
     async def token(self, wish: TokenWish) -> Token:
         """A token that is valid now. ApiError where there is none and none is given."""
-        self._used.add(wish)
         known, now = self._tokens.get(wish), self._clock.now()
         if known is not None and now < known.refresh_at:
             return known
@@ -84,10 +83,9 @@ class Tokens:
 
     def forget(self, uid: PodUid) -> None:
         """The pod is over."""
-        for wish in [one for one in self._tokens.keys() | self._used if one.uid == uid]:
-            self._used.discard(wish)
-            if self._tokens.pop(wish, None) is not None:
-                self._on_kept(wish)
+        for wish in [one for one in self._tokens if one.uid == uid]:
+            del self._tokens[wish]
+            self._on_kept(wish)
 
     async def _ask_first(self, wish: TokenWish) -> Token:
         for lag in _LAGS:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from lightkube.models import core_v1 as v1
 
@@ -13,7 +14,7 @@ from nodeagent.engine.cluster_data import SPARED, ClusterData
 from nodeagent.errors import HostError
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
-from nodeagent.model.tokens import TokenWish
+from nodeagent.model.tokens import KeptToken, TokenWish
 from nodeagent.settings.names import ChangeDetection
 from tests.apiserver.kinds import kind_at
 from tests.apiserver.store import Store
@@ -143,10 +144,11 @@ async def test_tokens_are_kept_and_removed_with_their_pod() -> None:
     api, vault = an_api("1"), FakeVault()
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "till"}}
     api.store.put(account)
-    pod = api.store.put(
+    found = api.store.put(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": []}}
     )
-    uid = PodUid(pod["metadata"]["uid"])
+    uid = PodUid(found["metadata"]["uid"])
+    pod = msgspec.structs.replace(an_api_pod(a_container()), uid=uid)
     wish = TokenWish(namespace="default", account="till", pod="web", uid=uid, seconds=3600)
     name = f"Token/{uid}/till//3600"
     async with running(api, vault) as data:
@@ -154,8 +156,13 @@ async def test_tokens_are_kept_and_removed_with_their_pod() -> None:
         await until(lambda: name in vault.kept)
     api.down = True
     async with running(api, vault) as data:
-        assert await data.tokens.token(wish) == given
+        data.data.follow(pod)
         await asyncio.sleep(2 * SPARED)
-        assert name in vault.kept, "it is used"
+        assert name in vault.kept, "its pod is there, though it does not ask for long"
+        assert (await data.tokens.token(wish)).value == given.value
         data.tokens.forget(uid)
         await until(lambda: name not in vault.kept)
+    vault.kept[name] = Kept(token=KeptToken(wish=wish, token=given))
+    async with running(api, vault):
+        await asyncio.sleep(2 * SPARED)
+        assert name not in vault.kept, "its pod is gone"

@@ -149,18 +149,18 @@ async def test_a_restart_without_the_server_goes_on_with_the_tokens_there_were()
     told: list[TokenWish] = []
     before = Tokens(bench.issuer, bench.clock, on_kept=told.append)
     await before.token(WISH)
-    assert told == [WISH] and before.used == {WISH}
+    assert told == [WISH]
     kept = before.to_keep(WISH)
     assert kept is not None and kept.confidential and "t1" not in repr(kept)
     bench.issuer.down = True
     bench.tokens.restore([kept])
-    assert not bench.tokens.used
     await asyncio.sleep(2 * 24 * 3600)
     assert await bench.value() == "t1"
     bench.issuer.down = False
     assert await bench.value() == "t2"
-    before.forget(WISH.uid)
-    assert told == [WISH, WISH] and before.to_keep(WISH) is None and not before.used
+    assert before.keep_only([WISH.uid]) == {WISH}
+    assert before.keep_only([]) == frozenset()
+    assert told == [WISH, WISH] and before.to_keep(WISH) is None
 
 
 async def test_a_token_never_shows_and_is_forgotten_with_its_pod() -> None:
