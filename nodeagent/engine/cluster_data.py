@@ -166,7 +166,7 @@ class ClusterData:
         names |= {_services(home) for home in self.services.used}
         names |= {_wish(wish) for wish in self.tokens.keep_only(self.data.pods)}
         if self._certificates is not None:
-            names |= {_wish(wish) for wish in self._certificates.used}
+            names |= {_wish(wish) for wish in self._certificates.keep_only(self.data.pods)}
         try:
             await self._vault.keep_only(frozenset(names | {CLASSES}))
         except HostError as error:

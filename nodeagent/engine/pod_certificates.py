@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from random import random
 from typing import Final, Protocol
 
@@ -89,7 +89,6 @@ class PodCertificates:
         self._entries: dict[CertificateWish, _Entry] = {}
         self._requests: Mapping[str, certificates.PodCertificateRequest] = {}
         self._changes: Counter[PodUid] = Counter()
-        self._used: set[CertificateWish] = set()
         self.on_kept: Callable[[CertificateWish], None] = lambda _: None
 
     def restore(self, found: Iterable[Kept]) -> None:
@@ -106,10 +105,11 @@ class PodCertificates:
             return None
         return Kept(certificate=KeptCertificate(wish=wish, credential=entry.credential))
 
-    @property
-    def used(self) -> frozenset[CertificateWish]:
-        """What was asked for in this run, by pods that are not over."""
-        return frozenset(self._used)
+    def keep_only(self, pods: Collection[PodUid]) -> frozenset[CertificateWish]:
+        """Forget those of other pods, which an earlier run had; what is left."""
+        for uid in {wish.uid for wish in self._entries} - set(pods):
+            self.forget(uid)
+        return frozenset(self._entries)
 
     async def run(self) -> None:
         """Follow the requests of this node, for ever."""
@@ -128,7 +128,6 @@ class PodCertificates:
 
     async def shown(self, wish: CertificateWish) -> Shown:
         """The credential as it is to be shown now. MountFailed: refused, or not issued yet."""
-        self._used.add(wish)
         entry = self._entries.setdefault(wish, _Entry())
         self._settle(wish, entry)
         if entry.refused is None and entry.pending is None and self._is_due(entry):
@@ -167,7 +166,6 @@ class PodCertificates:
     def forget(self, uid: PodUid) -> None:
         """The pod is over."""
         for wish in [one for one in self._entries if one.uid == uid]:
-            self._used.discard(wish)
             if self._entries.pop(wish).credential is not None:
                 self.on_kept(wish)
         self._changes.pop(uid, None)
