@@ -99,6 +99,8 @@ class NodeHandler(tornado.web.RequestHandler):
         stream = cast(HTTP1Connection, self.request.connection).stream
         if not isinstance(stream, SSLIOStream):
             return Credentials(token=token)
+        if stream.closed():  # it has left already, and nothing is known of it any more
+            raise StreamClosedError
         if getattr(stream.socket.context, "client_ca", b"") != guard.client_ca():
             self.is_stale = True
             return Credentials(token=token)

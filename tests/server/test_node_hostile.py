@@ -231,6 +231,21 @@ async def test_a_handshake_broken_off_leaves_nothing(client: Client) -> None:
         writer.close()
 
 
+async def test_a_client_that_leaves_before_its_second_request_is_no_error_of_ours(
+    client: Client, node: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(20):
+        _, writer = await client.connect()
+        writer.write(client.head("GET", "/pods", {}) * 2)
+        await writer.drain()
+        writer.transport.abort()
+    async with asyncio.timeout(10):
+        while len(node.tally.finished) < 20:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    told = capsys.readouterr()
+    assert "request to the node failed" not in told.out + told.err
+
+
 async def test_a_websocket_without_rights_is_refused_before_its_handshake(
     client: Client, node: FakeNode
 ) -> None:
