@@ -131,8 +131,8 @@ BUCKETS = {
     "kubelet_http_requests_duration_seconds": QUICK,
     "kubelet_volume_metric_collection_duration_seconds": QUICK,
     "kubelet_runtime_operations_duration_seconds": (
-        "0.005 0.0125 0.03125 0.078125 0.195312 0.488281 1.220703 3.051758 7.629395 19.073486"
-        " 47.683716 119.20929 298.023224 745.05806"
+        "0.005 0.0125 0.03125 0.078125 0.1953125 0.48828125 1.220703125 3.0517578125 7.62939453125"
+        " 19.073486328125 47.6837158203125 119.20928955078125 298.0232238769531 745.0580596923828"
     ),
     "storage_operation_duration_seconds": STORAGE,
     "csi_operations_seconds": STORAGE,
