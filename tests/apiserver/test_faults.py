@@ -104,11 +104,11 @@ async def test_a_late_answer_comes_and_one_too_late_does_not(
     cluster: Cluster, threads: Threads
 ) -> None:
     access = load_kubeconfig(cluster.kubeconfig())
-    hasty = KubeClient(access, threads=threads, limits=Limits(answer=0.5))
+    hasty = KubeClient(access, threads=threads, limits=Limits(answer=2.0))
     cluster.server.parts.faults.append(Fault(delay=0.05))
     try:
         await make(hasty, "a")
-        cluster.server.parts.faults.append(Fault(delay=5.0))
+        cluster.server.parts.faults.append(Fault(delay=8.0))
         assert "no answer within" in str(await failure_of(hasty, "b"))
     finally:
         hasty.close()

@@ -132,7 +132,7 @@ async def test_a_server_that_trickles() -> None:
 
 async def test_no_answer_ends_the_connection_and_the_next_request_has_another() -> None:
     async with (
-        scripted(Limits(answer=0.1, heartbeat=0.1)) as (server, client),
+        scripted(Limits(answer=1.5, heartbeat=1.5)) as (server, client),
         asyncio.TaskGroup() as group,
     ):
         patching = group.create_task(failed_patch(client))

@@ -54,7 +54,7 @@ async def begin_watch(server: ScriptedServer) -> Asked:
 
 async def test_a_connection_that_answers_no_ping_is_given_up_and_its_requests_move() -> None:
     async with (
-        scripted(Limits(quiet=0.05, ping=0.05)) as (server, client),
+        scripted(Limits(quiet=0.3, ping=0.7)) as (server, client),
         asyncio.TaskGroup() as group,
     ):
         told: asyncio.Queue[set[str]] = asyncio.Queue()
@@ -83,7 +83,7 @@ async def test_a_connection_that_answers_no_ping_is_given_up_and_its_requests_mo
 
 async def test_a_change_that_the_dead_connection_may_have_carried_is_not_sent_twice() -> None:
     async with (
-        scripted(Limits(quiet=0.05, ping=0.05)) as (server, client),
+        scripted(Limits(quiet=0.3, ping=0.7)) as (server, client),
         asyncio.TaskGroup() as group,
     ):
         patching = group.create_task(failure_of(patch(client)))
@@ -101,7 +101,7 @@ async def failure_of(asking: Any) -> ApiError:
 
 async def test_a_ping_that_is_answered_keeps_the_connection() -> None:
     async with (
-        scripted(Limits(quiet=0.02, ping=5.0)) as (server, client),
+        scripted(Limits(quiet=0.02, ping=15.0)) as (server, client),
         asyncio.TaskGroup() as group,
     ):
         reading = group.create_task(read(client))
@@ -347,7 +347,7 @@ async def test_a_server_that_trickles_is_read_to_its_end() -> None:
 
 
 async def test_a_server_that_trickles_for_ever_does_not_hold_a_request_for_ever() -> None:
-    limits = Limits(answer=0.3, heartbeat=0.3)
+    limits = Limits(answer=1.5, heartbeat=1.5)
     async with scripted(limits) as (server, client), asyncio.TaskGroup() as group:
         reading = group.create_task(failure_of(read(client)))
         asked = await server.next()
