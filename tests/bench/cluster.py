@@ -144,7 +144,7 @@ class Bench:
 
     async def _idle(self, count: int) -> Figures:
         self._say(f"idle with {count} pods")
-        await asyncio.sleep(5)
+        await self._until_events_are_told()
         told = api_bytes(self._agent.socket)
         before, flow = self._agent.usage(), self._proxy.flow.copy()
         await asyncio.sleep(IDLE_SECONDS)
@@ -161,6 +161,13 @@ class Bench:
                 for purpose, size in sorted(purposes.items())
             },
         }
+
+    async def _until_events_are_told(self) -> None:
+        """Events come one after the other, the last some time after their pods."""
+        before, now = -1, 0
+        while now != before:
+            await asyncio.sleep(5)
+            before, now = now, api_bytes(self._agent.socket)[Purpose.EVENTS]
 
     # --- the API ----------------------------------------------------------------------------
 
