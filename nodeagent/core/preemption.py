@@ -6,7 +6,7 @@ from typing import Final
 from lightkube.models import core_v1 as v1
 
 from nodeagent.core.fit import mismatches, shortages
-from nodeagent.core.qos import QosClass, is_critical, may_preempt, qos_class
+from nodeagent.core.qos import QosClass, is_critical, is_static, may_preempt, qos_class
 from nodeagent.core.resources import Amounts, pod_requests
 from nodeagent.model.memory import Rejected
 from nodeagent.model.node import NodeFacts, NodeRules
@@ -47,8 +47,11 @@ def unrecovered(
 ) -> Rejected:
     """The refusal as it is told: of a critical pod for whom even the end of others is not enough.
 
+    The owner of a static pod, which is critical too, is told in plain words what is short.
     Source: a kubelet's preemption.go.
     """
+    if is_static(pod):
+        return refused
     missing = {one.resource: one.missing for one in shortages(pod, others, node=node, rules=rules)}
     if not missing or not is_critical(pod) or mismatches(pod, others, node=node):
         return refused

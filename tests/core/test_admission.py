@@ -382,6 +382,8 @@ def test_nobody_is_ended_where_it_would_not_help() -> None:
     got = admitted(wish, holder)
     assert got is not None and got.reason == "OutOfcpu"
     assert preempted(wish, holder) == []
+    assert unrecovered(got, wish, others=[holder], node=NODE, rules=RULES) is got, "it is static"
+    wish = a_pod(asking(cpu="3"), priority=2_000_000_000)
     told = unrecovered(got, wish, others=[holder], node=NODE, rules=RULES)
     assert told.reason == "UnexpectedAdmissionError"
     assert told.message == (

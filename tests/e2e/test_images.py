@@ -231,7 +231,7 @@ def test_a_pull_secret_opens_it_and_a_pod_without_one_does_not_get_the_image(
     for name in ("without", "wrongkey"):
         agent.wait(name, refused)
     view = agent.wait("neverkey", waits("ErrImageNeverPull"))
-    assert "no credentials" in view.waiting_message()
+    assert "is not present with pull policy of Never" in view.waiting_message()
     (record,) = [
         text
         for path in (agent.state / "image_manager/pulled").iterdir()
