@@ -209,7 +209,7 @@ class Http2(asyncio.Protocol):
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in found}
         status = headers.pop(":status", "")
-        if status.isascii() and status.isdecimal() and int(status):
+        if len(status) == 3 and status.isascii() and status.isdecimal() and int(status):
             stream.reply.start(int(status), headers)
         else:
             del self._streams[stream_id]
