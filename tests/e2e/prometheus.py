@@ -72,14 +72,15 @@ class Prometheus:
         return self._log.read_text()[-3000:]
 
 
-def secured(target: str, *, token: Path, authority: Path) -> Document:
-    """docs/prometheus/secured.yml with this target, the token and the authority of a test."""
-    found: Document = yaml.safe_load((CONFIGURATIONS / "secured.yml").read_text())
+def configured(name: str, target: str, **files: Path) -> Document:
+    """A configuration of docs/prometheus with this target, and files of a test for those it names
+    (`credentials_file`, `ca_file`, `cert_file`, `key_file`)."""
+    found: Document = yaml.safe_load((CONFIGURATIONS / name).read_text())
     found["global"]["scrape_interval"] = EVERY
     for job in found["scrape_configs"]:
         job["static_configs"] = [{"targets": [target]}]
-        job["authorization"]["credentials_file"] = str(token)
-        job["tls_config"]["ca_file"] = str(authority)
+        for section in (job.get("authorization", {}), job.get("tls_config", {})):
+            section.update({field: str(files[field]) for field in section})
     return found
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from tests.apiserver.problems import Document
 from tests.e2e.kernel import Figures, figures, fits, interface
-from tests.e2e.member import Member, running_member
+from tests.e2e.member import Member, free_port, running_member
 from tests.e2e.pods import IDLE, View, container, pod
-from tests.e2e.prometheus import Prometheus, running_prometheus, secured
+from tests.e2e.prometheus import Prometheus, configured, running_prometheus
 from tests.e2e.runtime import Runtime
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "nodeagent.json"
@@ -45,7 +45,7 @@ EMPTY_WHEN_WELL = {
 
 @pytest.fixture(scope="module")
 def node(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
-    kubelet = {"serverTLSBootstrap": True}
+    kubelet = {"serverTLSBootstrap": True, "readOnlyPort": free_port()}
     with running_member(runtime, tmp_path_factory.mktemp("cluster"), kubelet=kubelet) as member:
         member.cluster.do(lambda one: setattr(one.reviews, "allow", reads_metrics_only))
         check = {"exec": {"command": ["true"]}, "periodSeconds": 1}
@@ -77,15 +77,16 @@ def reads_metrics_only(review: Document) -> bool:
 @pytest.fixture(scope="module")
 def prometheus(node: Member, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
-    told = (node.node() or {})["status"]["addresses"]
-    address = next(one["address"] for one in told if one["type"] == "InternalIP")
     tokens = {"broken": "a.broken.token"}
     for account in ("prometheus", "stranger"):
         tokens[account] = token_of(node, account)
     for name, token in tokens.items():
         (folder / name).write_text(token)
-    configuration = secured(
-        f"{address}:{node.port}", token=folder / "prometheus", authority=node.authority
+    configuration = configured(
+        "secured.yml",
+        f"{address(node)}:{node.port}",
+        credentials_file=folder / "prometheus",
+        ca_file=node.authority,
     )
     first = configuration["scrape_configs"][0]
     for job, token in ((REFUSED, "broken"), (STRANGER, "stranger")):
@@ -104,6 +105,12 @@ def prometheus(node: Member, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             show=running.said,
         )
         yield running
+
+
+def address(node: Member) -> str:
+    """The address that the node's certificate is for."""
+    told = (node.node() or {})["status"]["addresses"]
+    return str(next(one["address"] for one in told if one["type"] == "InternalIP"))
 
 
 def token_of(node: Member, account: str) -> str:
@@ -177,6 +184,30 @@ def test_a_broken_token_makes_a_target_down(node: Member, prometheus: Prometheus
     assert "403" in found[STRANGER]["lastError"]
     reviews = node.cluster.do(lambda one: [review["kind"] for review in one.reviews.asked])
     assert {"TokenReview", "SubjectAccessReview"} <= set(reviews)
+
+
+def test_the_other_configurations_read_the_other_ports(node: Member, tmp_path: Path) -> None:
+    """Without TLS on the read-only port, and with a client certificate instead of a token."""
+    pair = node.cluster.authority.client("prometheus", ["monitoring"])
+    (tmp_path / "client.crt").write_bytes(pair.certificate)
+    (tmp_path / "client.key").write_bytes(pair.key)
+    configuration = configured("open.yml", f"127.0.0.1:{node.kubelet['readOnlyPort']}")
+    others = configured(
+        "standalone.yml",
+        f"{address(node)}:{node.port}",
+        ca_file=node.authority,
+        cert_file=tmp_path / "client.crt",
+        key_file=tmp_path / "client.key",
+    )["scrape_configs"]
+    configuration["scrape_configs"] += [
+        {**one, "job_name": f"{one['job_name']}-standalone"} for one in others
+    ]
+    with running_prometheus(configuration, tmp_path) as running:
+        node.until(
+            lambda: [one["health"] for one in running.targets().values()] == ["up"] * 8,
+            what="eight healthy targets",
+            show=lambda: str(running.targets()),
+        )
 
 
 def test_the_cpu_rate_is_what_the_pod_burns(node: Member, prometheus: Prometheus) -> None:
@@ -267,6 +298,9 @@ def test_restarts_are_counted(node: Member, prometheus: Prometheus) -> None:
 
 
 def test_every_question_of_the_dashboard_is_answered(node: Member, prometheus: Prometheus) -> None:
+    # A second end: to Prometheus the first one of a kind is no increase.
+    node.sh("crasher", ">/crash")
+
     def unanswered() -> set[str]:
         return {title for title, text in questions() if not prometheus.ask(text)}
 
