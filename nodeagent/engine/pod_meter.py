@@ -35,6 +35,10 @@ class PodMeter(Protocol):
         """A pod got a sandbox, or was to."""
         ...
 
+    def user_pod_failed(self) -> None:
+        """A pod with user ids of its own got a sandbox, and then its first container failed."""
+        ...
+
     def sandbox(self, handler: str, seconds: float, *, failed: bool) -> None:
         """The runtime made a sandbox, or was to."""
         ...

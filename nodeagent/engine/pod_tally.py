@@ -34,6 +34,7 @@ class PodTally:
         self._meter = meter
         self._before: PodMemory | None = None
         self._began = 0.0
+        self._judged = -1  # the sandbox whose first container did or did not start
         self._known = False  # to an earlier run of the agent
         self._ended: frozenset[str] | None = None  # containers that were seen to have ended
 
@@ -41,6 +42,7 @@ class PodTally:
         """A pass of its worker begins, `now` in Unix time."""
         if self._before is None:
             self._known = known
+            self._judged = memory.sandbox_attempt if known else -1
             waited = None if known else max(now - memory.seen_at, 0.0)
             self._meter.began(len(memory.pod.spec.containers), waited)
         self._began = time.monotonic()
@@ -71,6 +73,7 @@ class PodTally:
             if outcome.state is ImageState.FAILED and outcome != memory.images.get(name):
                 name = name.partition("/")[0]
                 self._meter.container(container_type(memory.pod.spec, name), outcome.reason)
+                self._judge(memory, failed=True)
 
     def turned(self, memory: PodMemory, status: v1.PodStatus, *, now: float) -> None:
         """Its status is another now than the memory has."""
@@ -82,11 +85,18 @@ class PodTally:
         """A container was started, or was to be."""
         spec = memory.pod.spec
         self._meter.container(container_type(spec, name), error.reason if error else "")
+        self._judge(memory, failed=error is not None)
         known = find_container(spec, name)
         images = len(image_keys(memory.pod, known[1])) - 1 if known is not None else 0
         if images:
             failed = error is not None and _NO_IMAGE_VOLUME in error.detail
             self._meter.image_volumes(images, failed=failed)
+
+    def _judge(self, memory: PodMemory, *, failed: bool) -> None:
+        """User ids of a pod's own show in its first container whether they can be had."""
+        fresh, self._judged = memory.sandbox_attempt != self._judged, memory.sandbox_attempt
+        if fresh and failed and memory.pod.spec.hostUsers is False:
+            self._meter.user_pod_failed()
 
 
 def _purpose(before: PodMemory | None, memory: PodMemory, forgotten: bool) -> str:

@@ -76,7 +76,7 @@ class PodMetrics:
         )
         self._user_pod_errors = make.counter(
             "kubelet_started_user_namespaced_pods_errors_total",
-            "Pods with user ids of their own that could not get a sandbox.",
+            "Pods with user ids of their own that got no sandbox, or whose first container failed.",
         )
         self._sandboxes = make.histogram(
             "kubelet_run_podsandbox_duration_seconds",
@@ -161,6 +161,10 @@ class PodMetrics:
         if own_users:
             self._user_pods.inc()
             self._user_pod_errors.inc(failed)
+
+    def user_pod_failed(self) -> None:
+        """See `PodMeter`."""
+        self._user_pod_errors.inc()
 
     def sandbox(self, handler: str, seconds: float, *, failed: bool) -> None:
         """See `PodMeter`."""

@@ -8,9 +8,13 @@ import pytest
 from lightkube.models import core_v1 as v1
 
 from nodeagent.engine.pod_counts import PodCounts
+from nodeagent.engine.pod_tally import PodTally
+from nodeagent.errors import CriError
+from nodeagent.metrics import AgentMetrics
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.eviction import PodUse, Signal, Space
 from nodeagent.model.launch import VolumePlace
+from nodeagent.model.memory import PodMemory
 from nodeagent.model.node import NodeRules
 from tests.engine.test_evict import GI, Evicting
 from tests.engine.test_image_gc import Store, made
@@ -133,6 +137,27 @@ async def test_a_pod_whose_users_the_runtime_cannot_map_is_counted_apart() -> No
         await until(lambda: value(node.metrics, failed) == 2)
         assert value(node.metrics, "kubelet_started_user_namespaced_pods_total") == 2
         assert total(node.metrics, "kubelet_run_podsandbox_errors_total") == 0
+
+
+@pytest.mark.parametrize(("known", "host_users", "counted"), [
+    (False, False, 1), (True, False, 0), (False, None, 0),
+])  # fmt: skip
+def test_a_first_container_that_fails_tells_that_users_cannot_be_had(
+    known: bool, host_users: bool | None, counted: int
+) -> None:
+    metrics = AgentMetrics()
+    tally = PodTally(metrics.pods)
+    pod = a_pod(a_container(), a_container("two"), hostUsers=host_users)
+    memory = PodMemory(pod=pod, seen_at=1.0, sandbox_attempt=1)
+    tally.begin(memory, now=1.0, known=known)
+    for name in ("app", "app", "two"):
+        tally.started(memory, name, CriError(op="start", target=name, detail="no ids"))
+    failed = "kubelet_started_user_namespaced_pods_errors_total"
+    assert value(metrics, failed) == counted
+    after = msgspec.structs.replace(memory, sandbox_attempt=2)
+    tally.started(after, "app")
+    tally.started(after, "two", CriError(op="start", target="two", detail="no file"))
+    assert value(metrics, failed) == counted
 
 
 async def test_a_pull_is_counted_by_the_size_of_its_image_and_taken_off_the_start() -> None:
