@@ -94,23 +94,27 @@ def test_a_dead_file_system_holds_up_its_own_pods_only(agent: Agent, dead: DeadM
 
 
 def test_a_path_that_nobody_checks_holds_up_the_runtime_for_its_own_pod_only(
-    agent: Agent, dead: DeadMount
+    runtime: Runtime, dead: DeadMount
 ) -> None:
     """Without a type the agent does not touch the path: the runtime's call is what hangs."""
-    agent.write(using("unchecked", {"hostPath": {"path": str(dead.place / "below")}}))
-    agent.until(lambda: hangs_below(dead), what="a call of the runtime that hangs")
+    with running_agent(runtime, kubelet={"runtimeRequestTimeout": "15s"}) as agent:
+        for name in ("forever", "unchecked"):
+            agent.write(using(name, {"hostPath": {"path": str(dead.place / name)}}))
+        agent.until(lambda: hangs_below(dead), what="a call of the runtime that hangs")
 
-    start = time.monotonic()
-    agent.write(pod("free"))
-    agent.wait("free", phase("Running"))
-    print(f"\nseconds to start a pod beside a stuck one: {time.monotonic() - start:.2f}")
-    assert hangs_below(dead)
+        start = time.monotonic()
+        agent.write(pod("free"))
+        agent.wait("free", phase("Running"))
+        print(f"\nseconds to start a pod beside a stuck one: {time.monotonic() - start:.2f}")
+        assert hangs_below(dead)
 
-    agent.remove("unchecked")
-    dead.give_up()
-    agent.wait_gone("unchecked", within=60)
-    agent.remove("free")
-    agent.wait_gone("free")
+        agent.remove("forever")
+        agent.wait_gone("forever", within=40)
+        assert hangs_below(dead)
+
+        agent.remove("unchecked")
+        dead.give_up()
+        agent.wait_gone("unchecked", within=40)
 
 
 def hangs_below(dead: DeadMount) -> bool:
