@@ -11,7 +11,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from nodeagent.core.payload import Payload
@@ -32,14 +32,20 @@ def write(
 
     `folders` are kept empty in it for mounts. `settle` is called before the new files show, to
     give them to a group; `group_bits` are the mode bits that it adds. Repairs links that are wrong
-    and removes what a crash left, also where the files are as they should be. Blocks; OSError.
+    and removes what a crash left, also where the files are as they should be. Blocks; OSError,
+    after which the volume takes no more room than before.
     """
     current = _current(top)
     fresh = current is None or not _is_same(f"{top}/{current}", payload, group_bits)
     if fresh:
-        current = _write_files(top, payload)
-        settle()
-        _link(top, DATA, current, by=_NEXT)
+        _remove_unshown(top, current)  # it may be what fills the disk
+        with ExitStack() as unfinished:
+            current = _new_folder(top)
+            unfinished.callback(shutil.rmtree, f"{top}/{current}", ignore_errors=True)
+            _write_files(f"{top}/{current}", payload)
+            settle()
+            _link(top, DATA, current, by=_NEXT)
+            unfinished.pop_all()
     names = {path.partition("/")[0] for path in payload}
     for name in sorted(names):
         _link(top, name, f"{DATA}/{name}", by=_LINK_NEXT)
@@ -83,12 +89,15 @@ def _is_file(path: str, data: bytes, mode: int) -> bool:
         return same and file.read() == data
 
 
-def _write_files(top: str, payload: Payload) -> str:
-    """A new folder with all the files; its name."""
+def _new_folder(top: str) -> str:
+    """Its name."""
     stamp = time.strftime("..%Y_%m_%d_%H_%M_%S", time.gmtime())
     name = f"{stamp}.{secrets.randbelow(10**10):010}"
-    folder = f"{top}/{name}"
-    _make_folder(folder)
+    _make_folder(f"{top}/{name}")
+    return name
+
+
+def _write_files(folder: str, payload: Payload) -> None:
     for path, file in payload.items():
         inner, _, _ = path.rpartition("/")
         for depth in range(1, len(inner.split("/")) + 1 if inner else 1):
@@ -100,7 +109,6 @@ def _write_files(top: str, payload: Payload) -> str:
             if file.uid is not None:
                 os.fchown(out.fileno(), file.uid, -1)
             os.fchmod(out.fileno(), file.mode)
-    return name
 
 
 def _make_folder(path: str) -> None:
@@ -127,7 +135,7 @@ def _link(top: str, name: str, target: str, *, by: str) -> None:
 
 
 def _sweep(top: str, current: str, names: Iterable[str]) -> None:
-    """Remove links to files that are no more, and folders that nothing shows."""
+    """Remove links to files that are no more, and folders of files that nothing shows."""
     kept = {DATA, current, *names}
     for entry in os.scandir(top):
         if entry.name in kept:
@@ -136,5 +144,12 @@ def _sweep(top: str, current: str, names: Iterable[str]) -> None:
             leads = os.readlink(entry.path)  # noqa: PTH115
             if entry.name.startswith("..") or leads.startswith(f"{DATA}/"):
                 os.unlink(entry.path)  # noqa: PTH108
-        elif entry.name.startswith("..2") and entry.is_dir(follow_symlinks=False):
+    _remove_unshown(top, current)
+
+
+def _remove_unshown(top: str, current: str | None) -> None:
+    """Remove folders of files that nothing shows."""
+    for entry in os.scandir(top):
+        ours = entry.name.startswith("..2") and entry.is_dir(follow_symlinks=False)
+        if ours and entry.name != current:
             shutil.rmtree(entry.path)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from nodeagent.adapters.host.mounts import Kernel
 from nodeagent.adapters.volumes.atomic_writer import write
 from nodeagent.core.payload import VolumeFile
+from tests.adapters.volumes.world import needs_root
 
 
 def files(**texts: str) -> dict[str, VolumeFile]:
@@ -123,6 +125,34 @@ def test_something_else_under_a_files_name_is_an_error_that_names_it(tmp_path: P
     with pytest.raises(FileExistsError, match="in the way") as caught:
         write(str(tmp_path), files(a="1"))
     assert caught.value.filename == str(tmp_path / "a")
+
+
+@needs_root
+def test_a_full_disk_keeps_the_old_files_and_no_part_of_the_new(tmp_path: Path) -> None:
+    kernel = Kernel()
+    kernel.mount("tmpfs", str(tmp_path), "tmpfs", options="size=1m")
+    try:
+        write(str(tmp_path), files(a="1" * 400_000))
+        before = sorted(tmp_path.iterdir())
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                write(str(tmp_path), files(a="2" * 700_000))
+            assert sorted(tmp_path.iterdir()) == before
+        assert shown(tmp_path) == {"a": "1" * 400_000}
+        # What a crash left half-written has no room of the next try either.
+        half = tmp_path / "..2026_01_01_00_00_00.1"
+        half.mkdir()
+        (half / "a").write_text("2" * 500_000)
+        assert write(str(tmp_path), files(a="3" * 500_000))
+        assert shown(tmp_path) == {"a": "3" * 500_000}
+    finally:
+        kernel.unmount(str(tmp_path))
+
+
+def test_files_that_cannot_be_together_leave_nothing(tmp_path: Path) -> None:
+    with pytest.raises(NotADirectoryError):
+        write(str(tmp_path), files(a="1", a__b="2"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folders_for_nested_mounts_are_there_before_the_container(tmp_path: Path) -> None:
