@@ -47,7 +47,7 @@ class LocalDevices:
     async def _prepare(self, name: str, device: str, fstype: str, *, read_only: bool) -> None:
         """There is a sound file system on the device."""
         content = await self._disks.content(device)
-        begun, blank = await self._threads.run(self._begun(name).exists), False
+        begun, blank = await self._threads.run(self._is_begun, name, device), False
         if not content and not begun and not read_only:
             blank = await self._disks.is_blank(device)
         why = refusal(device, content, read_only=read_only, blank=blank, begun=begun)
@@ -55,7 +55,7 @@ class LocalDevices:
             raise MountFailed(op="mount", target=device, detail=why)
         step = next_step(content, read_only=read_only)
         if step is Step.FORMAT:
-            await self._threads.run(self._note, name)
+            await self._threads.run(self._note, name, device)
             await self._disks.make(device, fstype)
         elif step is Step.CHECK:
             await self._disks.check(device)
@@ -78,9 +78,16 @@ class LocalDevices:
         others = Path(self._root, "pods").glob(f"*/volumes/{folder}/{place.volume}")
         return not any(other.parts[-4] != place.uid for other in others)
 
-    def _note(self, name: str) -> None:
+    def _is_begun(self, name: str, device: str) -> bool:
+        """Whether this very device was being formatted; the volume may name another one by now."""
+        try:
+            return self._begun(name).read_text() == device
+        except FileNotFoundError:
+            return False
+
+    def _note(self, name: str, device: str) -> None:
         self._begun(name).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self._begun(name).touch(mode=0o600)
+        self._begun(name).write_text(device)
 
     def _forget(self, name: str) -> None:
         self._begun(name).unlink(missing_ok=True)

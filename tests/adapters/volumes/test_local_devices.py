@@ -221,13 +221,32 @@ async def test_another_file_system_than_asked_for_is_an_error_that_formats_nothi
 async def test_a_formatting_that_was_broken_off_is_taken_up_again(
     world: World, disk: Callable[[bytes], str]
 ) -> None:
-    bound(world, disk(b"half of a file system"))
-    mark = world.top / "root/plugins/kubernetes.io/local-volume/formatting/pv0"
-    mark.parent.mkdir(parents=True)
-    mark.touch()
+    device = disk(b"half of a file system")
+    bound(world, device)
+    mark = begun(world, device)
     await world.volumes.set_up(using())
     assert not mark.exists()
     assert [mount.fstype for mount in mounts_below(str(place(world)))] == ["ext4"]
+
+
+async def test_what_was_begun_on_another_device_of_that_volume_formats_nothing(
+    world: World, disk: Callable[[bytes], str]
+) -> None:
+    other, device = disk(b"half of a file system"), disk(b"a database")
+    begun(world, other)
+    bound(world, device)
+    before = beginning(device)
+    with pytest.raises(MountFailed, match="holds data that no tool knows"):
+        await world.volumes.set_up(using())
+    assert beginning(device) == before
+
+
+def begun(world: World, device: str) -> Path:
+    """The mark of an agent that was killed while it formatted the device for this volume."""
+    mark = world.top / "root/plugins/kubernetes.io/local-volume/formatting/pv0"
+    mark.parent.mkdir(parents=True)
+    mark.write_text(device)
+    return mark
 
 
 async def test_a_type_without_its_tool_says_what_to_install(
