@@ -111,7 +111,7 @@ def nested_mounts(pod: DesiredPod, volume: str) -> tuple[str, ...]:
         for top in [at for at, mount in mounts if mount.name == volume and not _is_part(mount)]:
             within = f"{top.rstrip('/')}/"
             inside = (at.removeprefix(within) for at, _ in mounts if at.startswith(within))
-            found.update(at for at in inside if at and not at.startswith(".."))
+            found.update(at for at in inside if at and not at.startswith("..") and "\0" not in at)
     return tuple(sorted(found))
 
 

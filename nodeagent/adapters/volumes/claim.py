@@ -34,6 +34,7 @@ from nodeagent.core.claim_use import (
     refuses_volume,
     unfit,
 )
+from nodeagent.core.cut_texts import NO_NUL, has_nul
 from nodeagent.core.payload import not_found
 from nodeagent.errors import MountFailed, NotSupported, SourceMissing, VolumeStep
 from nodeagent.model.data import Claim, DataKind, PersistentVolume
@@ -111,6 +112,8 @@ class ClaimVolume:
         for step, why in unfit(found, self._node()):
             with failing_at(step):
                 raise MountFailed(op="check", target=claim.name, detail=why)
+        if has_nul(found.spec):
+            raise MountFailed(op="read", target=found.name, detail=f"the volume {NO_NUL}")
         kind = next((one for one in self._kinds if one.handles_persistent(found.spec)), None)
         if kind is None:
             detail = f'PersistentVolume "{found.name}" is of a kind that is not supported yet'

@@ -5,6 +5,7 @@ import os
 import stat
 
 from nodeagent.adapters.volumes.base import Kernel
+from nodeagent.core.cut_texts import NO_NUL
 from nodeagent.errors import ConfigError
 
 MAX_BYTES = 64 * 1024
@@ -14,6 +15,8 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 def read_env_file(kernel: Kernel, volume: str, path: str) -> str | None:
     """The text; None where nothing is there. Blocks. ConfigError says what is wrong with it."""
+    if "\0" in path:
+        raise _wrong(path, NO_NUL)
     try:
         top = os.open(volume, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

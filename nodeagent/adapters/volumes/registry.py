@@ -29,12 +29,14 @@ from nodeagent.adapters.volumes.timing import (
     with_driver,
 )
 from nodeagent.aio.threads import Threads
+from nodeagent.core.cut_texts import NO_NUL, has_nul
 from nodeagent.core.references import used_volumes
 from nodeagent.core.refresh import earliest
 from nodeagent.errors import (
     AgentError,
     ConfigError,
     HostError,
+    MountFailed,
     NotSupported,
     VolumeError,
 )
@@ -135,6 +137,8 @@ class VolumeRegistry:
         try:
             if plugin is None:
                 raise NotSupported(op="find", target="plugin", detail=_no_plugin(volume))
+            if has_nul(volume):
+                raise MountFailed(op="read", target=volume.name, detail=f"its source {NO_NUL}")
             place = place_of(self._root, pod.uid, plugin.name, volume.name)
             if isinstance(plugin, ClaimVolume):
                 return await plugin.set_up(pod, volume, place)

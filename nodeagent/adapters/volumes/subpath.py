@@ -14,6 +14,7 @@ from pathlib import Path
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import Kernel
+from nodeagent.core.cut_texts import NO_NUL
 from nodeagent.errors import AgentError, ConfigError
 from nodeagent.model.launch import VolumePlace
 
@@ -54,6 +55,8 @@ def _bind(kernel: Kernel, volume: str, inside: str, target: str) -> None:
     parts = [part for part in inside.split("/") if part not in ("", ".")]
     if inside.startswith("/") or ".." in parts:
         raise OSError(0, "must be a relative path without '..'")
+    if "\0" in inside:
+        raise OSError(0, f"it {NO_NUL}")
     with _opened(volume, _LOOK_FOLDER) as top, _place(kernel, top, parts) as place:
         about = os.fstat(place)
         if kernel.is_mount(target):

@@ -162,6 +162,12 @@ async def test_a_volume_for_another_node_is_refused(world: World) -> None:
         await world.volumes.set_up(claimed())
 
 
+async def test_a_volume_with_a_nul_character_fails_its_mount(world: World) -> None:
+    bind(world, local(f"{world.top}/a\0b"))
+    with pytest.raises(MountFailed, match=r'for volume "pv0" .*NUL character'):
+        await world.volumes.set_up(claimed())
+
+
 async def test_mount_options_that_would_have_no_effect_are_refused(world: World) -> None:
     host = v1.HostPathVolumeSource(path=str(world.top))
     bind(world, v1.PersistentVolumeSpec(hostPath=host, mountOptions=["noatime"]))

@@ -88,6 +88,8 @@ async def test_other_bad_sub_paths_are_refused(world: World) -> None:
     for path, text in (("../x", "relative"), ("/x", "relative"), ("a/../../x", "relative")):
         with pytest.raises(ConfigError, match=text):
             await prepare(world, with_subpath(path))
+    with pytest.raises(ConfigError, match="NUL character"):
+        await prepare(world, with_subpath("a\0b"))
     (world.place("data") / "dangling").symlink_to("nowhere")
     with pytest.raises(ConfigError, match="a link that leads nowhere"):
         await prepare(world, with_subpath("dangling"))

@@ -1,6 +1,7 @@
 """Volumes on the real kernel: set up, repeated, taken down."""
 
 import os
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from lightkube.models import core_v1 as v1
 from nodeagent.adapters.host.mounts import mounts_below
 from nodeagent.adapters.volumes.empty_dir import memory_size
 from nodeagent.errors import MountFailed, NotSupported, VolumeError
+from nodeagent.model.data import ConfigMap
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 from tests.adapters.volumes.world import (
@@ -218,3 +220,32 @@ async def test_a_mount_inside_an_empty_dir_is_unmounted_and_never_emptied(world:
     assert (source / "precious").read_text() == "keep"
     assert world.mounts() == []
     assert not world.place("data").exists()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"hostPath": {"path": "/tmp/a\0b", "type": "DirectoryOrCreate"}},
+        {"configMap": {"name": "c", "items": [{"key": "k", "path": "a\0b"}]}},
+        {"nfs": {"server": "a", "path": "/\0"}},
+        {"csi": {"driver": "d.example.org", "volumeAttributes": {"a\0": "b"}}},
+    ],
+)
+async def test_a_nul_character_that_an_api_server_let_through_fails_the_mount(
+    world: World, source: dict[str, object]
+) -> None:
+    world.data.put(ConfigMap(namespace="default", name="c", data={"k": "v"}))
+    volume = msgspec.convert({"name": "v", **source}, v1.Volume)
+    with pytest.raises(MountFailed, match=r'volume "v" .*NUL character'):
+        await world.volumes.set_up(a_pod(volume))
+
+
+async def test_a_mount_below_a_path_with_a_nul_character_is_left_to_the_runtime(
+    world: World,
+) -> None:
+    world.data.put(ConfigMap(namespace="default", name="c", data={"k": "v"}))
+    volume = v1.Volume(name="v", configMap=v1.ConfigMapVolumeSource(name="c"))
+    paths = ("/v", "/v/a\0b")
+    mounts = [v1.VolumeMount(name="v", mountPath=path) for path in paths]
+    places = await world.volumes.set_up(a_pod(volume, mounts=mounts))
+    assert (Path(places["v"].host_path) / "k").read_text() == "v"

@@ -260,6 +260,7 @@ async def test_variables_are_read_from_a_small_text_file_inside_the_volume_only(
         "big": "larger than 64 KiB",
         "raw": "not UTF-8",
         "pipe": "no ordinary file",
+        "a\0b": "NUL character",
     }.items():
         with pytest.raises(ConfigError, match=words):
             await world.volumes.read_file(place, name)
