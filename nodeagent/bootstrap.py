@@ -103,6 +103,8 @@ class Credentials:
             authority=base64.b64encode(first.ca.data).decode(),
             authority_file=first.ca.path,
             pair=pair,
+            insecure=first.insecure,
+            server_name=first.server_name,
         )
         with translated("write the kubeconfig", str(path)):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)

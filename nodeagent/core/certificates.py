@@ -6,7 +6,7 @@ Source: "TLS bootstrapping" and "Certificate Signing Requests" pages.
 import datetime
 import ipaddress
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from lightkube.models import certificates_v1 as certificates
@@ -132,16 +132,29 @@ def file_name(pair: str, at: float) -> str:
     return f"{pair}-{moment:%Y-%m-%d-%H-%M-%S}.pem"
 
 
-def kubeconfig_document(*, server: str, authority: str, authority_file: str, pair: str) -> str:
+def kubeconfig_document(
+    *,
+    server: str,
+    authority: str,
+    authority_file: str,
+    pair: str,
+    insecure: bool = False,
+    server_name: str = "",
+) -> str:
     """The kubeconfig of a node whose certificate and key are both in the file `pair`, as JSON.
 
-    `authority` is base64 of PEM; `authority_file` counts where it is empty. JSON is YAML too.
+    `authority` is base64 of PEM; `authority_file` counts where it is empty. With `insecure` the
+    server's certificate is not looked at, else it may be for `server_name`. JSON is YAML too.
     """
-    trusted = (
+    trusted: dict[str, Any] = (
         {"certificate-authority-data": authority}
         if authority
         else {"certificate-authority": authority_file}
     )
+    if insecure:
+        trusted["insecure-skip-tls-verify"] = True
+    if server_name:
+        trusted["tls-server-name"] = server_name
     document = {
         "apiVersion": "v1",
         "kind": "Config",

@@ -1,7 +1,6 @@
 """A kubeconfig file to what a connection needs, with errors that name the file and the field."""
 
 import base64
-import binascii
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -72,7 +71,7 @@ class _Reader:
     def document(self, text: bytes) -> dict[str, Any]:
         try:
             found = yaml.load(text, Loader=yaml.CSafeLoader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError) as error:  # no UTF-8, or a date that is none
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}" if mark is not None else ""
             self.fail("", f"is no YAML{where}")
@@ -84,8 +83,10 @@ class _Reader:
         self, config: dict[str, Any], listed: str, inner: str, name: object, *, needed: bool = True
     ) -> dict[str, Any]:
         """The entry of that name in a list of the file; the only one where none is named."""
-        entries = config.get(listed)
-        found = [one for one in entries if isinstance(one, dict)] if entries else []
+        entries = config.get(listed) or []
+        if not isinstance(entries, list):
+            self.fail(listed, "needs a list")
+        found = [one for one in entries if isinstance(one, dict)]
         if name:
             found = [one for one in found if one.get("name") == name]
         if not found:
@@ -106,7 +107,8 @@ class _Reader:
         try:
             parts = urlsplit(server)
             usable = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
-        except ValueError:
+            (parts.hostname or "").encode("idna")
+        except ValueError:  # UnicodeError too: a label that is empty or too long
             usable = False
         if not usable:
             self.fail("cluster.server", "needs a URL such as https://10.0.0.1:6443")
@@ -137,7 +139,7 @@ class _Reader:
             return Pem(path=self.path(values, where, field))
         try:
             return Pem(data=base64.b64decode("".join(given.split()), validate=True))
-        except binascii.Error:
+        except ValueError:
             self.fail(f"{where}.{field}-data", "is no base64")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from nodeagent.adapters.kube.access import Pem
 from nodeagent.adapters.kube.kubeconfig import load_kubeconfig, read_kubeconfig
+from nodeagent.core.certificates import kubeconfig_document
 from nodeagent.errors import SettingsError
 
 GOOD = """\
@@ -44,9 +45,14 @@ def test_data_come_before_files_and_show_nowhere() -> None:
     [
         ('"https://10.0.0.1:6443/"', '""', "cluster.server"),
         ('"https://10.0.0.1:6443/"', '"ftp://x"', "cluster.server"),
+        ('"https://10.0.0.1:6443/"', '"https://10.0.0..1:6443"', "cluster.server"),
+        ("10.0.0.1", "a" * 64, "cluster.server"),
         ("current-context: c", "current-context: d", "contexts"),
+        ("contexts: [", "contexts: 5\nrest: [", "contexts"),
+        ("users: [", "users: {u: {}}\nrest: [", "users"),
         ("client-key: /p/current.pem", "x: y", "user.client-key"),
         ("client-key: /p/current.pem", "client-key-data: hunter2?", "user.client-key-data"),
+        ("client-key: /p/current.pem", "client-key-data: hunter2é", "user.client-key-data"),
         ("client-key: /p/current.pem", "exec: {command: hunter2}", "user.exec"),
         ("server:", "insecure-skip-tls-verify: maybe, server:", "cluster.insecure-skip"),
         ("server:", "proxy-url: 'http://p', server:", "cluster.proxy-url"),
@@ -62,6 +68,21 @@ def test_what_is_wrong_is_named_with_its_file(old: str, new: str, field: str) ->
 def test_a_missing_file_and_one_that_is_no_yaml_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.conf"):
         load_kubeconfig(tmp_path / "none.conf")
-    for text in (b"a: [", b"word"):
+    for text in (b"a: [", b"word", b"a: 2021-99-99", b"a: \xff"):
         with pytest.raises(SettingsError, match=r"/etc/k\.conf"):
             read_kubeconfig(text, path=Path("/etc/k.conf"))
+
+
+def test_a_node_that_starts_anew_trusts_its_server_as_its_bootstrap_kubeconfig_said() -> None:
+    written = kubeconfig_document(
+        server="https://10.0.0.1:6443",
+        authority="",
+        authority_file="",
+        pair="/p/current.pem",
+        insecure=True,
+        server_name="kubernetes.default",
+    )
+    access = read_kubeconfig(written.encode(), path=Path("/k"))
+    assert (access.insecure, access.server_name, access.ca) == (True, "kubernetes.default", Pem())
+    usual = written.replace('"insecure-skip-tls-verify": true,', "")
+    assert not read_kubeconfig(usual.encode(), path=Path("/k")).insecure
