@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from http import HTTPStatus
 
 import msgspec
 import structlog
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 MOST_WAITING = 1000
 AGAIN_FIRST, AGAIN_LONGEST = 1.0, 10.0
+MOST_TRIES = 4  # of one event that the server answers with 500; a kubelet has one
 LOOK = 0.02  # seconds between two looks for a token of the rate
 
 
@@ -72,7 +74,7 @@ class ApiEvents:
 
     async def run(self) -> None:
         """Tell them in their order, for ever."""
-        again = AGAIN_FIRST
+        again, failed = AGAIN_FIRST, 0
         while True:
             if not self._waiting:
                 await self._bell.wait(at_most=None)
@@ -87,13 +89,16 @@ class ApiEvents:
             except ApiUnavailable as error:
                 if again == AGAIN_FIRST:
                     log.debug("events are not told", error=str(error), waiting=len(self._waiting))
-                await asyncio.sleep(max(again, error.retry_after))
-                again = min(again * 2, AGAIN_LONGEST)
-                continue
+                failed += error.code == HTTPStatus.INTERNAL_SERVER_ERROR
+                if failed < MOST_TRIES:
+                    await asyncio.sleep(max(again, error.retry_after))
+                    again = min(again * 2, AGAIN_LONGEST)
+                    continue
+                self.counts.dropped += 1  # it may be this one alone, as where a webhook is broken
             except ApiError as error:
                 self.counts.dropped += 1
                 log.debug("event refused", reason=event.reason, error=str(error))
-            again = AGAIN_FIRST
+            again, failed = AGAIN_FIRST, 0
             if self._waiting.get(key) is event:
                 del self._waiting[key]
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from nodeagent.engine.events_api import MOST_WAITING, ApiEvents
+from nodeagent.engine.events_api import MOST_TRIES, MOST_WAITING, ApiEvents
 from nodeagent.model.api import EVENTS, Purpose
 from nodeagent.model.events import EventType, SeenEvent, Subject
 from nodeagent.model.ids import PodUid
@@ -124,6 +124,25 @@ async def test_an_outage_keeps_a_bounded_number_and_counts_what_is_lost() -> Non
         teller.api.down = False
         await until(lambda: len(teller.stored()) == MOST_WAITING, at_most=40)
         assert all(event["count"] == 2 for event in teller.stored())
+
+
+async def test_an_event_that_a_broken_webhook_fails_does_not_hold_up_the_others_for_ever() -> None:
+    async with telling() as teller:
+        teller.api.fail(500, verb="create", plural="events", times=MOST_TRIES)
+        teller.tell("one")
+        teller.tell("two")
+        await until(lambda: bool(teller.stored()), at_most=60)
+        assert [event["message"] for event in teller.stored()] == ["two"]
+        assert teller.events.counts.dropped == 1
+
+
+async def test_an_event_waits_for_a_server_that_fails_for_a_moment_or_is_not_ready() -> None:
+    async with telling() as teller:
+        teller.api.fail(500, verb="create", plural="events", times=MOST_TRIES - 1)
+        teller.api.fail(503, verb="create", plural="events", times=100)
+        teller.tell("one")
+        await until(lambda: bool(teller.stored()), at_most=3600)
+        assert teller.events.counts.dropped == 0
 
 
 async def test_a_refused_event_does_not_hold_up_the_others() -> None:
