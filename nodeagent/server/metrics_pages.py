@@ -1,10 +1,17 @@
 """Answers for the metrics endpoints and /stats/summary, for whichever server has the request."""
 
+import asyncio
+from typing import cast
+
 import tornado.web
+from tornado.http1connection import HTTP1Connection
 
 from nodeagent.core.negotiation import content_type, text_form
 from nodeagent.model.scrapes import Page
 from nodeagent.server.figures import Figures
+
+SLOWEST_READER = 120.0
+"""Seconds until whoever does not take an answer is let go: each would hold megabytes for ever."""
 
 
 async def answer_page(handler: tornado.web.RequestHandler, figures: Figures, page: Page) -> None:
@@ -18,7 +25,7 @@ async def answer_page(handler: tornado.web.RequestHandler, figures: Figures, pag
         handler.set_header("Process-Start-Time-Unix", str(figures.started_at))
     if form.gzip:
         handler.set_header("Content-Encoding", "gzip")
-    await handler.finish(body)
+    await _send(handler, body)
 
 
 async def answer_summary(handler: tornado.web.RequestHandler, figures: Figures) -> None:
@@ -26,4 +33,13 @@ async def answer_summary(handler: tornado.web.RequestHandler, figures: Figures) 
     only = handler.get_query_argument("only_cpu_and_memory", "").lower() in ("1", "t", "true")
     body = await figures.summary(only)
     handler.set_header("Content-Type", "application/json")
-    await handler.finish(body)
+    await _send(handler, body)
+
+
+async def _send(handler: tornado.web.RequestHandler, body: bytes) -> None:
+    stream = cast(HTTP1Connection, handler.request.connection).stream
+    try:
+        async with asyncio.timeout(SLOWEST_READER):
+            await handler.finish(body)
+    except TimeoutError:
+        stream.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeagent.server import node_port, serving_http
+from nodeagent.model.scrapes import Page, TextForm
+from nodeagent.server import metrics_pages, node_port, serving_http
 from tests.fakes.node_port import FakeNode, serving_ports
 from tests.server.node_client import WEBSOCKET, Client, upgraded, v5
 
@@ -222,6 +223,21 @@ async def test_who_is_slow_is_not_waited_for(
         for writer in (silent, head, body):
             writer.close()
         assert node_port.IDLE == 90.0
+
+
+async def test_who_does_not_take_a_page_is_let_go(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def large(page: Page, form: TextForm) -> bytes:
+        return b"x" * (16 << 20)  # more than the kernel keeps for a connection
+
+    monkeypatch.setattr(metrics_pages, "SLOWEST_READER", 0.0)
+    monkeypatch.setattr(node, "_text", large)
+    async with serving_ports(node) as ports:
+        client = Client(ports.ports["https"], token="admin")
+        answer = await answer_to(client, client.head("GET", "/metrics", {}))
+        assert len(answer) < 16 << 20
+        assert len(node.tally.finished) == 1
 
 
 async def test_a_handshake_broken_off_leaves_nothing(client: Client) -> None:
