@@ -18,7 +18,8 @@ def text_form(accept: str, encodings: str) -> TextForm:
             wanted = max(wanted, weight)
         elif kind == _CLASSIC:
             classic = max(classic, weight)
-    packed = any(kind in ("gzip", "*") and weight > 0 for kind, _, weight in _offers(encodings))
+    codings = {kind: weight for kind, _, weight in _offers(encodings)}
+    packed = codings.get("gzip", codings.get("*", 0.0)) > 0  # "*" is what is not named
     openmetrics = wanted > 0 and wanted >= classic
     scheme = _scheme(accept, _OPENMETRICS if openmetrics else _CLASSIC)
     return TextForm(openmetrics=openmetrics, gzip=packed, escaping=scheme)

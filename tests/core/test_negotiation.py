@@ -40,7 +40,10 @@ def test_openmetrics_goes_to_those_who_ask_for_it(accept: str, *, openmetrics: b
         ("identity", False),
         ("deflate, gzip;q=1.0", True),
         ("gzip;q=0", False),
+        ("gzip;q=nan", False),
         ("*", True),
+        ("*, gzip;q=0", False),
+        ("gzip, *;q=0", True),
     ],
 )
 def test_gzip_goes_to_those_who_allow_it(encodings: str, *, packed: bool) -> None:
