@@ -44,12 +44,12 @@ class PodName(msgspec.Struct, frozen=True):
 class _Connection(http.client.HTTPConnection):
     def __init__(self, path: str, patience: float) -> None:
         super().__init__("localhost", timeout=patience)
-        self._path, self._patience = path, patience
+        self.path, self._patience = path, patience
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self._patience)
-        self.sock.connect(self._path)
+        self.sock.connect(self.path)
 
 
 class Answer:
@@ -75,7 +75,11 @@ class Answer:
             self._connection.sock.settimeout(None)
 
     def read(self) -> bytes:
-        return self._response.read()
+        """The rest of it. Unreachable where the agent does not send all of that."""
+        try:
+            return self._response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(_unreachable(self._connection.path, error)) from error
 
     def pieces(self) -> Iterator[bytes]:
         """Bytes as they arrive. Refused where the agent went away in between."""
@@ -215,6 +219,8 @@ def _unreachable(path: str, error: Exception) -> str:
         return f"no agent is running: nobody listens on {path} any more; {start}"
     if isinstance(error, PermissionError):
         return f"{path} may only be used by root and the agent's own user; try sudo"
+    if isinstance(error, http.client.IncompleteRead):
+        return f"the agent at {path} broke off its answer: it was stopped"
     return f"the agent at {path} does not answer: {error}"
 
 

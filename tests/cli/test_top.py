@@ -286,3 +286,16 @@ async def test_an_agent_that_goes_away_ends_the_watch_with_what_happened(
     async with asyncio.timeout(30):
         assert await process.wait() == 3
         assert b"no agent is running" in await process.stderr.read()
+
+
+async def test_an_agent_that_goes_away_amid_its_answer_is_told_in_a_line(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"items":')
+        writer.close()
+
+    path = tmp_path / "agent.sock"
+    async with await asyncio.start_unix_server(answer, path):
+        ran = await nodeagent("top", socket=path)
+    assert ran.code == 3
+    assert ran.err == f"nodeagent: the agent at {path} broke off its answer: it was stopped\n"
