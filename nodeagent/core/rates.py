@@ -24,10 +24,10 @@ def next_rates(
 ) -> dict[str, Rate]:
     """By path, what the readings make of the ones before.
 
-    Two readings shortly after each other share one rate; a counter that went back is a new
-    cgroup's. What was not read before had used nothing when it was made: `births` has when that
-    was, by the id of a container or the uid of a pod. Cgroups that are no longer read are
-    forgotten.
+    Two readings shortly after each other share one rate, whichever came first; a counter that went
+    back is a new cgroup's. What was not read before had used nothing when it was made: `births`
+    has when that was, by the id of a container or the uid of a pod. Cgroups that are no longer read
+    are forgotten.
     """
     rates = {}
     for one in now:
@@ -53,12 +53,12 @@ def births_of(pods: Iterable[ObservedPod]) -> dict[str, float]:
 
 
 def _rate(before: Rate | None, at: float, cpu_ns: int) -> Rate:
-    if before is None or cpu_ns < before.cpu_ns:
+    span = at - before.at if before is not None else 0.0
+    if before is None or span <= -SHORTEST:  # the clock was set back
         return Rate(at=at, cpu_ns=cpu_ns)
-    span = at - before.at
-    if 0 <= span < SHORTEST:
+    if span < SHORTEST:
         return before
-    if span < 0:
+    if cpu_ns < before.cpu_ns:
         return Rate(at=at, cpu_ns=cpu_ns)
     return Rate(at=at, cpu_ns=cpu_ns, nanocores=round((cpu_ns - before.cpu_ns) / span))
 

@@ -85,12 +85,22 @@ async def test_cpu_rates_are_those_between_two_readings(world: MeterWorld) -> No
     assert await nanocores() == 200_000_000
     world.clock.at += 9.5
     assert await nanocores() == 600_000_000
+    world.clock.at -= 0.5  # a slow reading that began before, and is done after
+    world.set_cpu(pod_path(world), 8_900_000_000)
+    assert await nanocores() == 600_000_000
+    world.clock.at += 0.5
     world.clock.at += 1000  # nobody asked for long
     world.set_cpu(pod_path(world), 109_000_000_000)
     assert await nanocores() == 100_000_000
     world.clock.at += 10
     world.set_cpu(pod_path(world), 5)  # a new cgroup of the same name
     assert await nanocores() is None
+    world.clock.at -= 3600  # the clock was set back
+    world.set_cpu(pod_path(world), 1_000_000_005)
+    assert await nanocores() is None
+    world.clock.at += 10
+    world.set_cpu(pod_path(world), 3_000_000_005)
+    assert await nanocores() == 200_000_000
 
 
 async def test_any_reading_counts_for_the_rate(world: MeterWorld) -> None:
