@@ -70,8 +70,11 @@ def container_of(folder: str) -> str:
 
 
 def cpu_shares(weight: int) -> int:
-    """cpu.shares for a cpu.weight of cgroup v2: the way back (KEP-2254)."""
-    return 2 + (weight - 1) * 262142 // 9999
+    """cpu.shares for a cpu.weight of cgroup v2: the way back (KEP-2254).
+
+    An idle cgroup (cpu.idle) has the weight 0, and the least shares there are.
+    """
+    return 2 + max(weight - 1, 0) * 262142 // 9999
 
 
 def cpu_weight(shares: int) -> int:

@@ -75,8 +75,8 @@ def slurp_all(path: str) -> bytes:
 def follow(steps: Iterable[Step], place: Place, path: str, found: Found) -> bool:
     """Take everything from one cgroup, `path` below the place; whether anything of it is there.
 
-    A file that is missing (another kernel, a controller that is off) or has gone leaves its
-    fields out.
+    A file that is missing (another kernel, a controller that is off), has gone or says what nobody
+    knows leaves its fields out.
     """
     there = False
     folders = place.folders
@@ -95,7 +95,8 @@ def follow(steps: Iterable[Step], place: Place, path: str, found: Found) -> bool
         finally:
             os.close(fd)
         there = True
-        step.take(data, found)
+        with suppress(ValueError, KeyError):
+            step.take(data, found)
     return there
 
 

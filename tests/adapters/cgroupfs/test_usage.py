@@ -277,6 +277,26 @@ def test_what_vanishes_leaves_the_rest(tmp_path: Path, version: int) -> None:
     assert f'id="{gone}"' in page
 
 
+@pytest.mark.parametrize("text", ["", "max", "-1", "nobody knows\n", "8:0 8:x a=b\n", "\xff"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_that_say_something_else_leave_the_rest(
+    tmp_path: Path, version: int, text: str
+) -> None:
+    tree = make_tree(tmp_path, version=version, pods=2)
+    pod = f"{PARENTS[1]}/pod{tree.pods[0].uid}"
+    for folder in tree.folders(f"{pod}/{tree.pods[0].containers[0].id}"):
+        for file in folder.iterdir():
+            file.write_text(text)
+    page = cadvisor_page(scene(tree, Tier.FULL), Tier.FULL, openmetrics=False)
+    used = {
+        sample.labels["pod"]
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == "container_memory_working_set_bytes" and sample.labels["container"]
+    }
+    assert used == {"pod-1"}
+
+
 def test_a_container_that_nobody_knows_is_not_told(tmp_path: Path) -> None:
     tree = make_tree(tmp_path, version=2)
     other = msgspec.structs.replace(tree.pods[0], containers=())
