@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.agent import Agent, running_agent
 from tests.e2e.objects import sharing
 from tests.e2e.pods import IDLE, Document, container, pod, ready, waits
-from tests.e2e.runtime import Runtime
+from tests.e2e.runtime import Runtime, Runtimes
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +260,28 @@ def test_read_only_all_the_way_down_is_had_where_the_runtime_can(
         assert "but it is not supported by the runtime" in view.waiting_message()
     agent.remove("wished", "needed")
     agent.wait_gone("wished", "needed")
+
+
+def test_read_only_all_the_way_down_closes_what_is_mounted_below(
+    runtimes: Runtimes, tmp_path: Path
+) -> None:
+    top, below = tmp_path / "top", tmp_path / "top/below"
+    below.mkdir(parents=True)
+    source = {"hostPath": {"path": str(top)}}
+    with sharing(top), running_agent(runtimes.get("forky")) as agent:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(below)], check=True)
+        agent.write(
+            mounting("shut", source, readOnly=True, recursiveReadOnly="Enabled"),
+            mounting("ajar", source, readOnly=True),
+        )
+        view = agent.wait("shut", ready)
+        agent.wait("ajar", ready)
+        assert "Read-only" in agent.sh("shut", "touch /data/below/x 2>&1 || true")
+        assert agent.sh("ajar", "touch /data/x 2>/dev/null || touch /data/below/x && echo ok") == (
+            "ok\n"
+        )
+        (mounted,) = view.containers["main"]["volumeMounts"]
+        assert mounted["recursiveReadOnly"] == "Enabled"
 
 
 def test_logs_lie_where_a_kubelet_puts_them_with_their_links(agent: Agent) -> None:
