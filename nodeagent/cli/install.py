@@ -12,7 +12,7 @@ from nodeagent.adapters.host.checkup import runs_systemd, swap_bytes
 from nodeagent.adapters.host.installed import Installation
 from nodeagent.cli.output import fail, note, paint
 from nodeagent.core import service_files as files
-from nodeagent.core.install import Did, Step, Wanted
+from nodeagent.core.install import Did, Step, Wanted, services_of
 from nodeagent.errors import HostError
 
 _COLOURS = {Did.KEEP: "yellow", Did.SAME: "bright_black", Did.GONE: "bright_black"}
@@ -98,7 +98,8 @@ def uninstall(prefix: Path, *, dry_run: bool) -> None:
         steps = target.plan_uninstall()
         if steps and not dry_run:
             if live:
-                _systemctl("disable", "--now", "nodeagent.service")
+                for service in services_of(steps):
+                    _systemctl("disable", "--now", service)
             steps = target.uninstall()
     except HostError as error:
         fail(str(error))

@@ -86,6 +86,12 @@ def record_after(
     return tuple(Recorded(path=path, hash=value) for path, value in ours.items())
 
 
+def services_of(steps: Iterable[Step]) -> tuple[str, ...]:
+    """The services to stop before `steps` of an uninstall, by the names systemd knows them by."""
+    there = (step.path for step in steps if step.did is not Did.GONE)
+    return tuple(path.rpartition("/")[2] for path in there if path.endswith(".service"))
+
+
 def plan_uninstall(
     recorded: Iterable[Recorded], *, present: Mapping[str, str], full: frozenset[str]
 ) -> tuple[Step, ...]:

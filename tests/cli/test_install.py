@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from nodeagent.adapters.host.installed import Installation
 from nodeagent.cli.install import install, uninstall
 from nodeagent.core import service_files as files
+from nodeagent.core.install import services_of
 from nodeagent.settings.flags import parse_flags
 from nodeagent.settings.load import load
 from tools.service_files import FOLDER, texts
@@ -91,6 +93,21 @@ def test_manifests_of_the_user_keep_their_folder(root: Path) -> None:
     found = take(root)
     assert "keep    /etc/kubernetes/manifests: it is not empty" in found.stdout
     assert (root / "etc/kubernetes/manifests/web.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "service"), [((), "nodeagent.service"), (("--kubelet",), "kubelet.service")]
+)
+def test_uninstall_stops_the_service_that_was_installed(
+    root: Path, words: tuple[str, ...], service: str
+) -> None:
+    put(root, *words)
+    unit = root / "etc/systemd/system" / service
+    assert services_of(Installation(root).plan_uninstall()) == (service,)
+    unit.write_text("[Service]\n")
+    assert services_of(Installation(root).plan_uninstall()) == (service,)
+    unit.unlink()
+    assert services_of(Installation(root).plan_uninstall()) == ()
 
 
 def test_uninstall_of_nothing_says_so(root: Path) -> None:
