@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
 from http import HTTPStatus
@@ -110,8 +111,11 @@ class Connections:
             one.close(why)
 
     def forget_credentials(self) -> None:
-        """Read them anew for the next connection, and make that now."""
+        """Read them anew for the next connection, and make that now: what failed with the old
+        ones says nothing of it."""
         self._credentials = None
+        if self._failed is not None:
+            self._failed = (-math.inf, self._failed[1])
         self.drop("the credentials changed")
 
     # --- making connections -----------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 
+import pytest
 from lightkube.models import core_v1
 
-from nodeagent.adapters.kube.access import Access
+from nodeagent.adapters.kube.access import Access, Pem
 from nodeagent.adapters.kube.client import KubeClient
 from nodeagent.aio.threads import Threads
+from nodeagent.errors import ApiUnavailable
 from nodeagent.model.api import NODES, Purpose
+from tests.apiserver.authority import Authority
 
 ANSWER = b'{"kind":"Node","metadata":{"name":"n"}}'
 HEAD = f"HTTP/1.1 200 OK\r\ncontent-length: {len(ANSWER)}\r\n\r\n".encode()
@@ -46,3 +50,20 @@ async def test_requests_at_once_wait_for_the_connection_that_one_of_them_makes()
 
     assert all(one.result() is not None for one in asked)
     assert len(served) <= 5
+
+
+async def test_new_credentials_are_tried_at_once_after_old_ones_have_failed(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.crt"
+    access = Access(server="https://127.0.0.1:1", ca=Pem(path=str(authority)), origin="test")
+    threads = Threads()
+    client = KubeClient(access, threads=threads)
+    try:
+        with pytest.raises(ApiUnavailable, match="read the certificate authority"):
+            await client.read(NODES, "n", purpose=Purpose.NODE)
+        authority.write_bytes(Authority().pem)
+        client.renew()
+        with pytest.raises(ApiUnavailable, match="connect to https://127.0.0.1:1"):
+            await client.read(NODES, "n", purpose=Purpose.NODE)
+    finally:
+        client.close()
+        threads.close()
