@@ -62,7 +62,7 @@ async def test_new_credentials_are_tried_at_once_after_old_ones_have_failed(tmp_
             await client.read(NODES, "n", purpose=Purpose.NODE)
         authority.write_bytes(Authority().pem)
         client.renew()
-        with pytest.raises(ApiUnavailable, match="connect to https://127.0.0.1:1"):
+        with pytest.raises(ApiUnavailable, match="connect to"):
             await client.read(NODES, "n", purpose=Purpose.NODE)
     finally:
         client.close()
