@@ -35,6 +35,7 @@ from nodeagent.server.log_choice import (
 )
 from nodeagent.server.log_reader import read_log
 from nodeagent.server.metrics_pages import answer_page, answer_summary
+from nodeagent.server.numbers import whole_number
 from nodeagent.server.refusals import Refusal, not_found, status_of
 from nodeagent.server.selectors import field_selector, label_selector
 from nodeagent.server.view import View
@@ -212,12 +213,12 @@ class Objects(Handler):
         ring = self.shared.feed.next
         objects = kind.look()
         asked = self.text("resourceVersion", "0")
-        if not asked.isdigit():
+        position = whole_number(asked)
+        if position is None:
             raise Refusal(400, f'resourceVersion: "{asked}" is no version of this server')
         loop = asyncio.get_running_loop()
-        limit = self.text("timeoutSeconds")
-        until = loop.time() + int(limit) if limit.isdigit() and int(limit) else float("inf")
-        position = int(asked)
+        limit = whole_number(self.text("timeoutSeconds"))
+        until = loop.time() + limit if limit else float("inf")
         if position:
             kind.since(position)  # refuses what is too old before the answer begins
         else:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nodeagent.errors import AgentError
 from nodeagent.server.node_http import NodeHandler
+from nodeagent.server.numbers import whole_number
 from nodeagent.server.pods_by_name import find_pod, spec_of, uid_of
 from nodeagent.server.refusals import Refusal
 
@@ -58,10 +59,10 @@ class Checkpoint(NodeHandler):
         text = self.get_query_argument("timeout", "")
         if not text:
             return 0
-        try:
-            return int(text)
-        except ValueError as error:
-            raise Refusal(404, "cannot parse value of timeout parameter") from error
+        limit = whole_number(text)
+        if limit is None:
+            raise Refusal(404, "cannot parse value of timeout parameter")
+        return limit
 
 
 def _make_folder(path: Path) -> None:

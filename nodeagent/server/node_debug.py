@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nodeagent.server import profiles
 from nodeagent.server.node_http import NodeHandler
+from nodeagent.server.numbers import whole_number
 from nodeagent.server.refusals import Refusal
 
 _INDEX = {
@@ -33,9 +34,10 @@ class Pprof(NodeHandler):
 
     def _seconds(self) -> float:
         text = self.get_query_argument("seconds", "30")
-        if not text.isascii() or not text.isdigit():
+        seconds = whole_number(text)
+        if seconds is None:
             raise Refusal(400, f'seconds: "{text}" is no whole number\n')
-        return float(min(int(text), profiles.MOST_SECONDS))
+        return float(min(seconds, profiles.MOST_SECONDS))
 
 
 class Verbosity(NodeHandler):

@@ -19,6 +19,7 @@ from nodeagent.model.ids import ContainerId
 from nodeagent.server.backing import StreamWish
 from nodeagent.server.identity import split_protocols, without_token
 from nodeagent.server.node_http import NodeHandler, Port
+from nodeagent.server.numbers import whole_number
 from nodeagent.server.pods_by_name import find_pod, is_uid_of, spec_of, uid_of
 from nodeagent.server.refusals import Refusal
 from nodeagent.server.relay import Pulse, relay
@@ -316,9 +317,10 @@ class PortForward(StreamHandler):
         for text in ",".join(given).split(","):
             if not text:
                 raise Refusal(400, 'query parameter "port" cannot be empty')
-            if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+            port = whole_number(text)
+            if port is None or port > 65535:
                 raise Refusal(400, f'unable to parse "{text}" as a port')
-            if int(text) < 1:
+            if port < 1:
                 raise Refusal(400, f'port "{text}" must be > 0')
-            ports.append(int(text))
+            ports.append(port)
         return tuple(ports)

@@ -87,6 +87,8 @@ async def test_lists_are_narrowed_by_namespace_labels_and_fields(node: LocalNode
         ("/api/v1/pods?fieldSelector=nonsense", "nonsense"),
         ("/api/v1/pods?labelSelector=a%3D%3D%3Db", "a===b"),
         ("/api/v1/pods?watch=1&resourceVersion=abc", "abc"),
+        ("/api/v1/pods?watch=1&resourceVersion=%C2%B2", "²"),
+        (f"/api/v1/pods?watch=1&resourceVersion={'1' * 5000}", "1" * 5000),
     ],
 )
 async def test_a_selector_that_cannot_be_read_is_named(

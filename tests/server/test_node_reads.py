@@ -382,6 +382,9 @@ async def test_a_checkpoint_is_a_file_on_the_node(client: Client, node: FakeNode
 
 async def test_a_checkpoint_that_fails(client: Client, node: FakeNode) -> None:
     where = "/checkpoint/default/web-node1"
+    for timeout in ("-1", "1_0", "9" * 19, "1" * 5000):
+        odd = await client.ask(f"{where}/web?timeout={timeout}", method="POST")
+        assert (odd.code, odd.body) == (404, b"cannot parse value of timeout parameter")
     answer = await client.ask(f"{where}/web?timeout=x", method="POST")
     assert (answer.code, answer.body) == (404, b"cannot parse value of timeout parameter")
     answer = await client.ask(f"{where}/db", method="POST")
@@ -405,6 +408,8 @@ async def test_profiles_tell_what_the_agent_does(client: Client) -> None:
     assert profile.splitlines()[0].rpartition(" ")[2].isdigit()
     assert (await client.ask("/debug/pprof/none")).code == 404
     assert (await client.ask("/debug/pprof/profile?seconds=x")).code == 400
+    for seconds in ("x", "-1", "1" * 5000):
+        assert (await client.ask(f"/debug/pprof/profile?seconds={seconds}")).code == 400
 
 
 async def test_the_verbosity_can_be_set(client: Client, node: FakeNode) -> None:

@@ -375,7 +375,9 @@ async def test_a_plain_websocket_names_its_ports(client: Client, node: FakeNode)
     assert node.asked == [("forward", "box-uid-web-node1", "80", "81", "8080")]
 
 
-@pytest.mark.parametrize("query", ["", "port=", "port=x", "port=0", "port=65536", "port=1,,2"])
+@pytest.mark.parametrize(
+    "query", ["", "port=", "port=x", "port=0", "port=65536", "port=1,,2", f"port={'1' * 5000}"]
+)
 async def test_ports_that_are_none(client: Client, node: FakeNode, query: str) -> None:
     answer = await client.ask(f"{FORWARD}?{query}", headers=v5("v4.channel.k8s.io"))
     assert (answer.code, node.asked) == (400, [])
