@@ -53,8 +53,10 @@ ERROR = _family("resource_scrape_error", "gauge", "1 where cgroups could not be 
 def resource_page(
     reading: Reading, pods: Iterable[ObservedPod], *, failed: bool, openmetrics: bool
 ) -> str:
-    """The text of the page."""
-    known = {str(pod.uid): pod for pod in pods}
+    """The text of the page. No label tells pods of one name apart: while the one before still ends,
+    the newest is told."""
+    newest = {(pod.namespace, pod.name): pod for pod in sorted(pods, key=_made_at)}
+    known = {str(pod.uid): pod for pod in newest.values()}
     rows: dict[str, list[tuple[str, Use, str]]] = {"node": [], "container": [], "pod": []}
     started = []
     for one in reading.cgroups:
@@ -88,3 +90,7 @@ def resource_page(
         parts += [head(START, openmetrics=openmetrics), *started]
     parts += [head(ERROR, openmetrics=openmetrics), f"{ERROR.name} {int(failed)}\n"]
     return "".join(parts) + (END if openmetrics else "")
+
+
+def _made_at(pod: ObservedPod) -> float:
+    return pod.sandbox.created_at if pod.sandbox is not None else 0.0

@@ -4,7 +4,9 @@ Source: metrics of a kubelet at `/metrics/probes`.
 """
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -12,6 +14,9 @@ from prometheus_client.registry import Collector
 from nodeagent.model.probes import BUCKETS, ProbeCount
 
 _DURATION_LABELS = ("probe_type", "container", "pod", "namespace")
+_Spent: TypeAlias = tuple[tuple[int, ...], float]
+"""Successes by duration, and their seconds in all."""
+_NONE: _Spent = ((0,) * (len(BUCKETS) + 1), 0.0)
 
 
 class ProbeCollector(Collector):
@@ -21,7 +26,10 @@ class ProbeCollector(Collector):
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
-        """One counter of results and one histogram of how long successes took."""
+        """One counter of results and one histogram of how long successes took.
+
+        The histogram has no label that tells pods of one name apart: it sums over them.
+        """
         counts = tuple(self._counts())
         total = CounterMetricFamily(
             "prober_probe_total",
@@ -33,6 +41,7 @@ class ProbeCollector(Collector):
             "Seconds that successful probes took.",
             labels=_DURATION_LABELS,
         )
+        spent: dict[tuple[str, ...], _Spent] = {}
         for count in counts:
             where = [count.container, count.pod, count.namespace]
             results = {
@@ -44,11 +53,15 @@ class ProbeCollector(Collector):
                 if value:
                     total.add_metric([count.kind, result, *where, count.pod_uid], value)
             if count.successful:
-                duration.add_metric([count.kind, *where], _buckets(count), count.seconds)
+                buckets, seconds = spent.get(labels := (count.kind, *where), _NONE)
+                added = tuple(map(operator.add, buckets, count.buckets))
+                spent[labels] = added, seconds + count.seconds
+        for labels, (buckets, seconds) in spent.items():
+            duration.add_metric(labels, _cumulative(buckets), seconds)
         yield total
         yield duration
 
 
-def _buckets(count: ProbeCount) -> list[tuple[str, float]]:
+def _cumulative(buckets: tuple[int, ...]) -> list[tuple[str, float]]:
     bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
-    return list(zip(bounds, itertools.accumulate(count.buckets), strict=True))
+    return list(zip(bounds, itertools.accumulate(buckets), strict=True))

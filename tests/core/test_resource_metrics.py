@@ -6,7 +6,7 @@ import msgspec
 
 from nodeagent.core.resource_metrics import resource_page
 from nodeagent.model.ids import ContainerId, PodUid, SandboxId
-from nodeagent.model.observed import ObservedPod, Phase, SeenContainer
+from nodeagent.model.observed import ObservedPod, Phase, SeenContainer, SeenSandbox
 from nodeagent.model.usage import CgroupKind, CgroupReading, Reading, SeenCgroup, Use
 
 AT = 1_800_000_000.25
@@ -78,3 +78,29 @@ def test_containers_that_ended_or_that_nobody_knows_are_left_out() -> None:
         assert "pod_cpu_usage_seconds_total" in page
     nobody = resource_page(reading(cpu_ns=1), [], failed=False, openmetrics=False)
     assert "pod_" not in nobody and "node_cpu_usage_seconds_total" in nobody
+
+
+def test_of_two_pods_of_one_name_the_newest_is_told() -> None:
+    def made(uid: str, at: float) -> ObservedPod:
+        box = SeenSandbox(id=SandboxId(f"s-{uid}"), attempt=0, ready=True, created_at=at)
+        container = msgspec.structs.replace(RUNNING, id=ContainerId(f"c-{uid}"))
+        return msgspec.structs.replace(
+            POD, uid=PodUid(uid), sandboxes=(box,), containers=(container,)
+        )
+
+    def used(uid: str, kind: CgroupKind, id_: str, cpu: int) -> CgroupReading:
+        cgroup = SeenCgroup(path=f"/{uid}/{id_}", kind=kind, uid=uid, id=id_)
+        return CgroupReading(cgroup=cgroup, use=Use(at=AT, cpu_ns=cpu * 1_000_000_000))
+
+    both = Reading(
+        at=AT,
+        cgroups=tuple(
+            used(uid, kind, id_, cpu)
+            for uid, cpu in (("new", 1), ("old", 7))
+            for kind, id_ in ((CgroupKind.POD, ""), (CgroupKind.CONTAINER, f"c-{uid}"))
+        ),
+    )
+    for pods in ([made("new", AT), made("old", AT - 60)], [made("old", AT - 60), made("new", AT)]):
+        told = samples(resource_page(both, pods, failed=False, openmetrics=False))
+        assert {line.split()[1] for line in told if "cpu_usage" in line} == {"1.0"}
+        assert len(told) == 4
