@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -37,11 +38,12 @@ Objects: TypeAlias = tuple[DataObject, ...]
 class LocalData(ByKey):
     """A data source over folders, each with the kinds that are read from it.
 
-    `on_change` is called with the uids of followed pods when an object they refer to came, went
-    or changed, `on_problems` when what keeps files from being used changed. A folder with secrets
-    that others than its owner may look into is refused. A file that turned bad keeps its last good
-    version for as long as the agent runs. Nothing is written to disk but which claim has which
-    volume, in the file `bindings`, so that no restart of the agent gives a claim another one.
+    `on_change` is called with the uids of followed pods when an object they refer to came, went or
+    changed, `on_problems` when what keeps files from being used changed. A folder with secrets
+    that others than root and the agent may look into is refused. A file that turned bad keeps its
+    last good version for as long as the agent runs. Nothing is written to disk but which claim has
+    which volume, in the file `bindings`, so that no restart of the agent gives a claim another
+    one.
     """
 
     def __init__(
@@ -226,12 +228,16 @@ class _Files:
         return ""
 
     def refuse(self, path: str, about: os.stat_result) -> str:
-        if DataKind.SECRET not in self._kinds or not about.st_mode & 0o077:
+        if DataKind.SECRET not in self._kinds:
             return ""
-        return (
-            "holds secrets, and others than its owner may look into it, so that nothing is read"
-            f" from it; run: chmod 700 {path}"
-        )
+        if about.st_uid not in (0, os.geteuid()):
+            whose, mend = f"user {about.st_uid}, whose it is,", f"chown root: {path}"
+        elif about.st_mode & 0o077:
+            whose = "others than its owner"
+            mend = f"chmod {'700' if stat.S_ISDIR(about.st_mode) else '600'} {path}"
+        else:
+            return ""
+        return f"holds secrets, and {whose} may look into it, so that nothing is read; run: {mend}"
 
 
 def _load(path: Path) -> dict[str, str]:

@@ -44,7 +44,7 @@ class Content(Protocol[T]):
         ...
 
     def refuse(self, path: str, about: os.stat_result) -> str:
-        """Why nothing may be read from the folder as it is; "" if it may."""
+        """Why nothing may be read from the folder, or one file, as it is; "" if it may."""
         ...
 
 
@@ -139,11 +139,11 @@ def _nothing_new(
 def _names(path: str, content: Content[T]) -> tuple[str, list[str], bool]:
     """The folder, the names in it that count, and whether the path is a single file."""
     about = os.stat(path)  # noqa: PTH116 (Path objects cost more than this)
+    if why := content.refuse(path, about):
+        raise _Unfit(why)
     if not stat.S_ISDIR(about.st_mode):
         folder, _, name = path.rpartition("/")
         return os.path.realpath(folder or "/"), [name], True
-    if why := content.refuse(path, about):
-        raise _Unfit(why)
     names = sorted(name for name in os.listdir(path) if is_manifest(name))  # noqa: PTH208
     return os.path.realpath(path), names, False
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from tests.adapters.manifests.telling import in_place, remove_and_add, replace, sed, vim
 from tests.fakes.pods import a_container, a_pod
+
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {token: hush}\n"
 
 
 def config_map(name: str = "app", word: str = "one", **more: object) -> str:
@@ -79,7 +82,8 @@ class Source:
 async def following(top: Path) -> AsyncIterator[Source]:
     threads, watcher = Threads(1), Inotify()
     for name in ("configmaps", "secrets", "volumes"):
-        (top / name).mkdir(mode=0o700, exist_ok=True)
+        if not (top / name).exists():
+            (top / name).mkdir(mode=0o700)
     source = Source(top, threads, watcher)
     try:
         async with asyncio.TaskGroup() as group:
@@ -181,10 +185,9 @@ async def test_two_files_of_one_name_are_told_and_the_first_counts(tmp_path: Pat
 async def test_secrets_that_others_can_read_are_refused_until_the_folder_is_closed(
     tmp_path: Path,
 ) -> None:
-    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {token: hush}\n"
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets").chmod(0o750)
-    (tmp_path / "secrets/key.yaml").write_text(text)
+    (tmp_path / "secrets/key.yaml").write_text(SECRET)
     async with following(tmp_path) as source:
         assert await source.data.secret("default", "key") is None
         assert source.messages[0].endswith(f"run: chmod 700 {tmp_path}/secrets")
@@ -193,6 +196,28 @@ async def test_secrets_that_others_can_read_are_refused_until_the_folder_is_clos
         found = await source.data.secret("default", "key")
         assert found is not None
         assert found.data == {"token": b"hush"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away needs root")
+async def test_secrets_that_belong_to_somebody_else_are_refused_too(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    (tmp_path / "secrets/key.yaml").write_text(SECRET)
+    os.chown(tmp_path / "secrets", 1000, 1000)
+    async with following(tmp_path) as source:
+        assert await source.data.secret("default", "key") is None
+        assert "user 1000, whose it is, may look into it" in source.messages[0]
+        assert source.messages[0].endswith(f"run: chown root: {tmp_path}/secrets")
+
+
+async def test_one_file_of_secrets_has_to_be_closed_too(tmp_path: Path) -> None:
+    (tmp_path / "secrets").write_text(SECRET)
+    (tmp_path / "secrets").chmod(0o644)
+    async with following(tmp_path) as source:
+        assert await source.data.secret("default", "key") is None
+        assert source.messages[0].endswith(f"run: chmod 600 {tmp_path}/secrets")
+        source.secrets.chmod(0o600)
+        await source.until(lambda: not source.messages)
+        assert await source.data.secret("default", "key") is not None
 
 
 async def test_a_document_in_the_wrong_folder_is_refused_by_kind(tmp_path: Path) -> None:
