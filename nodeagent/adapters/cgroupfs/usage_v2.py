@@ -82,7 +82,10 @@ def _weight(data: bytes, found: Found) -> None:
 def _io_stat(data: bytes, found: Found) -> None:
     seen = []
     for line in data.splitlines():
-        device, *fields = line.split()
+        words = line.split()
+        fields = [word for word in words if b"=" in word]
+        # Some kernels end no line after a device without figures: the last one has them.
+        device = next((word for word in reversed(words) if b"=" not in word), b"")
         major, colon, minor = device.partition(b":")
         if not colon:
             continue

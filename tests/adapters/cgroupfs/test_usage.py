@@ -344,3 +344,15 @@ def test_throttling_is_told_only_with_a_quota() -> None:
     periods = names["container_cpu_cfs_periods_total"].value
     assert periods(Use(at=AT, periods=5)) is None
     assert periods(Use(at=AT, periods=5, quota=1000)) == 5
+
+
+def test_figures_belong_to_the_last_disk_of_their_line(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, version=2)
+    before = of_kind(read(tree, Tier.FULL), CgroupKind.CONTAINER).use.io
+    (folder,) = tree.folders(f"{PARENTS[1]}/pod{tree.pods[0].uid}/{tree.pods[0].containers[0].id}")
+    stat = folder / "io.stat"
+    stat.write_text("7:0\n7:1 8:0 " + stat.read_text())
+    after = of_kind(read(tree, Tier.FULL), CgroupKind.CONTAINER).use.io
+    assert before and after is not None
+    assert (after[0].major, after[0].minor, after[0].octets) == (7, 0, {})
+    assert after[1:] == before
