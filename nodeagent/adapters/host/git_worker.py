@@ -23,6 +23,7 @@ _RDONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
 _REMOUNT, _BIND, _MOVE, _REC, _PRIVATE = 32, 4096, 8192, 16384, 1 << 18
 _DIE_WITH_PARENT, _NO_NEW_PRIVS = 1, 38
 _KEPT = 8192  # bytes of what git says last
+_UNTOLD = 1 << 62  # some file systems make inodes as they need them, and tell of none
 _INSIDE = "inside"
 FOLDER = "{folder}"
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -142,15 +143,16 @@ def _run(order: dict[str, Any], words: list[str]) -> tuple[str, str]:
     said = bytearray()
     reader = threading.Thread(target=_keep_the_end, args=(process.stdout, said))
     reader.start()
-    over = _is_too_large(process, order["most_bytes"])
+    most = order["most_bytes"], (os.statvfs(".").f_ffree or _UNTOLD) // 2
+    _wait(process, most)
     try:
         os.kill(-1, signal.SIGKILL)  # in here that is all there is but ourselves
     except ProcessLookupError:
         pass
     reader.join()
     code, output = process.wait(), said.decode(errors="replace")
-    if over or _size() > order["most_bytes"]:
-        return f"it takes more than {order['most_bytes'] >> 20} MiB", output
+    if why := _too_much(most):
+        return why, output
     if code == 0:
         return "", output
     return f"exit code {code}" if code > 0 else signal.Signals(-code).name, output
@@ -164,19 +166,27 @@ def _in_place(words: list[str]) -> list[str]:
     return [f"./{folder}" if word == FOLDER else word for word in words]
 
 
-def _is_too_large(process: "subprocess.Popen[bytes]", most: int) -> bool:
-    """Wait for its end; return at once where it has written more than `most` bytes."""
+def _wait(process: "subprocess.Popen[bytes]", most: tuple[int, int]) -> None:
+    """Wait for its end, or until it has written too much."""
     pause = 0.5
     while True:
         try:
             process.wait(pause)
         except subprocess.TimeoutExpired:
             start = time.monotonic()
-            if _size() > most:
-                return True
+            if _too_much(most):
+                return
             pause = max(0.5, 10 * (time.monotonic() - start))
         else:
-            return False
+            return
+
+
+def _too_much(most: tuple[int, int]) -> str:
+    """Why what is there is too large, "" if it is not; `most` are bytes and entries."""
+    total, entries = _size()
+    if total > most[0]:
+        return f"it takes more than {most[0] >> 20} MiB"
+    return "it takes more than half of the disk's free inodes" if entries > most[1] else ""
 
 
 def _keep_the_end(pipe: IO[bytes], said: bytearray) -> None:
@@ -185,17 +195,18 @@ def _keep_the_end(pipe: IO[bytes], said: bytearray) -> None:
         del said[:-_KEPT]
 
 
-def _size() -> int:
-    """Bytes here and below, and what their blocks round them up to."""
-    total = 0
+def _size() -> tuple[int, int]:
+    """Bytes here and below, and what their blocks round them up to; and how many entries."""
+    total = entries = 0
     for folder, folders, files in os.walk("."):
         for name in (*folders, *files):
             try:
                 about = os.lstat(f"{folder}/{name}")
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             total += max(about.st_blocks * 512, about.st_size)
-    return total
+            entries += 1
+    return total, entries
 
 
 def _give_to_root() -> None:

@@ -21,7 +21,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.host import git_worker
 from nodeagent.adapters.host.git import GitClones
-from nodeagent.adapters.host.mounts import mounts_below
+from nodeagent.adapters.host.mounts import Kernel, mounts_below
 from nodeagent.adapters.host.trees import remove_tree
 from nodeagent.errors import HostError
 from tests.apiserver.authority import Authority
@@ -220,6 +220,20 @@ async def test_a_clone_that_is_too_large_is_ended(server: GitServer, folder: Pat
     with pytest.raises(HostError, match="it takes more than 10 MiB"):
         await clone(server.url("bomb"), folder, most=10 * MIB)
     assert (await clone(server.url("bomb"), _fresh(folder))).exists()
+
+
+async def test_a_clone_of_too_many_files_is_ended(server: GitServer, folder: Path) -> None:
+    """Files without contents take no bytes, but an inode each."""
+    server.commit("many", {f"d{number}/empty": b"" for number in range(150)})
+    place = _fresh(folder)
+    kernel = Kernel()
+    kernel.mount("tmpfs", str(place), "tmpfs", options="nr_inodes=500")
+    try:
+        with pytest.raises(HostError, match="more than half of the disk's free inodes"):
+            await clone(server.url("many"), place)
+    finally:
+        kernel.unmount(str(place))
+    assert (await clone(server.url("many"), _fresh(folder))).exists()
 
 
 async def test_a_server_that_never_answers_is_left_at_the_deadline(folder: Path) -> None:
