@@ -16,7 +16,7 @@ from nodeagent.adapters.kube.encoding import Unreadable, decode, encode
 from nodeagent.adapters.kube.limits import Limits
 from nodeagent.adapters.kube.pace import Pace
 from nodeagent.adapters.kube.refusal import refusal
-from nodeagent.adapters.kube.reply import Broken, Reply, Request
+from nodeagent.adapters.kube.reply import TOO_LARGE, Broken, Reply, Request, TooLarge
 from nodeagent.adapters.kube.watch import Follower, Selection
 from nodeagent.aio.threads import Threads
 from nodeagent.errors import ApiConflict, ApiError, ApiForbidden, ApiNotFound, ApiUnavailable
@@ -220,7 +220,12 @@ class KubeClient:
             raise ApiUnavailable(op=method.lower(), target=path, detail=detail) from None
         except Broken as error:
             self.counts.answered(purpose, method, 0)
-            raise ApiUnavailable(op=method.lower(), target=path, detail=str(error)) from error
+            raise ApiUnavailable(
+                op=method.lower(),
+                target=path,
+                detail=str(error),
+                reason=TOO_LARGE if isinstance(error, TooLarge) else "",
+            ) from error
         self.counts.times.answered(method, self.counts.host, len(answer))
         return self._accepted(request, reply, answer)
 

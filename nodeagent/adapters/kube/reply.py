@@ -9,7 +9,8 @@ import msgspec
 
 from nodeagent.model.api import Purpose
 
-MOST: Final = 128 << 20  # bytes of an answer; a page of 500 of the largest pods is a fifth of it
+MOST: Final = 128 << 20  # bytes of an answer
+TOO_LARGE: Final = "AnswerTooLarge"  # the reason of an error because of it
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,10 @@ class Broken(Exception):
     def __init__(self, detail: str, *, unseen: bool = False) -> None:
         super().__init__(detail)
         self.unseen = unseen
+
+
+class TooLarge(Broken):
+    """The answer is larger than what is taken of one."""
 
 
 class Reply:
@@ -68,14 +73,14 @@ class Reply:
         return data
 
     async def body(self) -> bytes:
-        """All the rest of the body. Broken where it is larger than anything that was asked for."""
+        """All the rest of the body. TooLarge where it is larger than what is taken of one."""
         parts: list[bytes] = []
         size = 0
         while part := await self.chunk():
             parts.append(part)
             size += len(part)
             if size > MOST:
-                raise Broken(f"the answer is larger than {MOST >> 20} MiB")
+                raise TooLarge(f"the answer is larger than {MOST >> 20} MiB")
         return b"".join(parts)
 
     @property

@@ -10,7 +10,7 @@ import structlog
 
 from nodeagent.adapters.kube.encoding import Page, Unreadable, WatchEvent, decode
 from nodeagent.adapters.kube.refusal import refusal
-from nodeagent.adapters.kube.reply import Broken, Reply
+from nodeagent.adapters.kube.reply import TOO_LARGE, Broken, Reply
 from nodeagent.errors import ApiError, ApiForbidden, ApiGone, ApiUnavailable
 from nodeagent.model.api import PODS, ApiKind, Objects, Purpose, object_key
 
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 PAGE: Final = 500
+_FEWER: Final = 8  # a page that is too large is asked for in so many
 _SHORT: Final = 300  # seconds a watch lasts at the least; at most twice that
 _SHORT_OF_ONE: Final = 1800  # of a single object, which moves seldom and has no bookmarks
 _SLACK: Final = 30.0  # what the server may take longer to end it
@@ -89,6 +90,7 @@ class Follower(Generic[T]):
         # "0": the list may be of any age; "": only the newest will do. An old list of pods would
         # look as if some had gone, and they would be ended.
         self._floor = "" if chosen.kind is PODS else "0"
+        self._page_size = PAGE
         self._pause = 0.0
         self._told = False
         self._opened_at, self._seconds = 0.0, 0
@@ -125,9 +127,9 @@ class Follower(Generic[T]):
     async def _list(self) -> set[str]:
         """Read everything; the names that are new, other or gone."""
         found: dict[str, T] = {}
-        query = {**self._chosen.query, "limit": str(PAGE), "resourceVersion": self._floor}
-        if not self._floor:
-            del query["resourceVersion"]
+        query = {**self._chosen.query, "limit": str(self._page_size)}
+        if self._floor:
+            query["resourceVersion"] = self._floor
         while True:
             raw = await self._requests.call(
                 "GET", self._chosen.path, purpose=self._chosen.purpose, query=query
@@ -262,6 +264,9 @@ class Follower(Generic[T]):
             self._floor, self._version = "", ""
         elif error.code == _TOO_NEW:
             self._floor, self._version = "", ""  # the server was set back to an earlier state
+        elif error.reason == TOO_LARGE:
+            # A list of any age takes no notice of a limit.
+            self._floor, self._page_size = "", max(self._page_size // _FEWER, 1)
         await self._rest(error.retry_after)
 
     async def _rest(self, least: float) -> None:

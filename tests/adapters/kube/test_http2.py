@@ -12,6 +12,7 @@ from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.kube.client import KubeClient
 from nodeagent.adapters.kube.limits import Limits
+from nodeagent.adapters.kube.reply import TOO_LARGE
 from nodeagent.errors import ApiError, ApiUnavailable
 from nodeagent.model.api import CONFIG_MAPS, NODES, Purpose
 from tests.adapters.kube.scripted import Asked, ScriptedServer, scripted
@@ -377,7 +378,9 @@ async def test_an_answer_without_an_end_does_not_fill_the_memory() -> None:
         asked = await server.next()
         asked.head()
         await flood(asked)
-        assert "larger than 128 MiB" in str(await reading)
+        error = await reading
+        assert "larger than 128 MiB" in str(error)
+        assert error.reason == TOO_LARGE
 
 
 async def test_an_event_without_an_end_does_not_fill_the_memory() -> None:
