@@ -43,3 +43,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         """The files it is read from; a change of one calls for a new connection."""
         paths = (self.ca.path, self.certificate.path, self.key.path, self.token_file)
         return tuple(sorted({path for path in paths if path}))
+
+
+def fits_header(text: str) -> bool:
+    """Whether HTTP can carry it: printable ASCII without spaces, as tokens and URLs are."""
+    return text.isascii() and text.isprintable() and " " not in text

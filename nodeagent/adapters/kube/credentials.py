@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from nodeagent.adapters.kube.access import Access, Pem
+from nodeagent.adapters.kube.access import Access, Pem, fits_header
 from nodeagent.errors import ApiUnavailable
 
 Stamp = tuple[tuple[str, int, int, int], ...]
@@ -32,6 +32,8 @@ def read_credentials(access: Access) -> Credentials:
     if access.token_file:
         with _explained(access.token_file, "read the token"):
             token = Path(access.token_file).read_text().strip()
+            if not fits_header(token):
+                raise ValueError("no token")
     tls = _tls(access) if access.server.startswith("https://") else None
     return Credentials(tls=tls, token=token, stamp=stamp)
 

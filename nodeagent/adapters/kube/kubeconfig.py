@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from nodeagent.adapters.kube.access import Access, Pem
+from nodeagent.adapters.kube.access import Access, Pem, fits_header
 from nodeagent.errors import SettingsError
 
 _NOT_FOR_A_NODE = {
@@ -50,7 +50,7 @@ def read_kubeconfig(text: bytes, *, path: Path) -> Access:
         ca=reader.pem(cluster, "cluster", "certificate-authority"),
         certificate=certificate,
         key=key,
-        token=reader.text(user, "user", "token").strip(),
+        token=reader.token(user),
         token_file=reader.path(user, "user", "tokenFile"),
         insecure=reader.flag(cluster, "cluster", "insecure-skip-tls-verify"),
         server_name=reader.text(cluster, "cluster", "tls-server-name"),
@@ -107,6 +107,7 @@ class _Reader:
         try:
             parts = urlsplit(server)
             usable = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+            usable = usable and fits_header(server)
             (parts.hostname or "").encode("idna")
         except ValueError:  # UnicodeError too: a label that is empty or too long
             usable = False
@@ -121,6 +122,12 @@ class _Reader:
         if not isinstance(value, str):
             self.fail(f"{where}.{field}", "needs a text")
         return value
+
+    def token(self, user: dict[str, Any]) -> str:
+        token = self.text(user, "user", "token").strip()
+        if not fits_header(token):
+            self.fail("user.token", "has spaces or characters that no token has")
+        return token
 
     def flag(self, values: dict[str, Any], where: str, field: str) -> bool:
         value = values.get(field)

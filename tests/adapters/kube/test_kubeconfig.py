@@ -47,6 +47,11 @@ def test_data_come_before_files_and_show_nowhere() -> None:
         ('"https://10.0.0.1:6443/"', '"ftp://x"', "cluster.server"),
         ('"https://10.0.0.1:6443/"', '"https://10.0.0..1:6443"', "cluster.server"),
         ("10.0.0.1", "a" * 64, "cluster.server"),
+        ("10.0.0.1:6443/", "10.0.0.1/a b", "cluster.server"),
+        ("client-certificate: /p/current.pem, client-key: /p/current.pem",
+         'token: "hunter2\\nx-a: b"', "user.token"),
+        ("client-certificate: /p/current.pem, client-key: /p/current.pem",
+         "token: hunter2é", "user.token"),
         ("current-context: c", "current-context: d", "contexts"),
         ("contexts: [", "contexts: 5\nrest: [", "contexts"),
         ("users: [", "users: {u: {}}\nrest: [", "users"),
@@ -57,7 +62,7 @@ def test_data_come_before_files_and_show_nowhere() -> None:
         ("server:", "insecure-skip-tls-verify: maybe, server:", "cluster.insecure-skip"),
         ("server:", "proxy-url: 'http://p', server:", "cluster.proxy-url"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_named_with_its_file(old: str, new: str, field: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read_kubeconfig(GOOD.replace(old, new).encode(), path=Path("/etc/k.conf"))
