@@ -36,16 +36,20 @@ def about(volume: PersistentVolume) -> Iterator[None]:
     """Errors inside are about this PersistentVolume, which a kubelet names by its own name."""
     try:
         yield
-    except (VolumeError, HostError) as error:
+    except (VolumeError, HostError, OSError) as error:
         known = as_volume_error(error)
         known.volume, known.block = volume.name, volume.spec.volumeMode == "Block"
         raise known from error.__cause__
 
 
-def as_volume_error(error: VolumeError | HostError) -> VolumeError:
+def as_volume_error(error: VolumeError | HostError | OSError) -> VolumeError:
     """The same, as an error of a volume."""
     if isinstance(error, VolumeError):
         return error
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        detail = f"{error.strerror or error}{where}"
+        return MountFailed(op="set up", target="volume", detail=detail)
     return MountFailed(op=error.op, target=error.target, detail=str(error))
 
 

@@ -144,7 +144,7 @@ class VolumeRegistry:
                 return await plugin.set_up(pod, volume, place)
             with timed(self._tell, with_driver(plugin.name, volume.csi), MOUNT):
                 return await plugin.set_up(pod, volume, place)
-        except (VolumeError, HostError) as error:
+        except (VolumeError, HostError, OSError) as error:
             raise set_up_failed(as_volume_error(error), volume.name, left) from error
 
     async def stats(self, pod: DesiredPod) -> tuple[VolumeStats, ...]:
@@ -200,8 +200,8 @@ class VolumeRegistry:
         for kind, name in found:
             try:
                 await self._tear_down_one(uid, kind, name)
-            except (VolumeError, HostError) as error:
-                first = first or tear_down_failed(error, of_volume(name))
+            except (VolumeError, HostError, OSError) as error:
+                first = first or tear_down_failed(as_volume_error(error), of_volume(name))
         if first is not None:
             raise first
         await self._files.remove_tree(f"{folder}/volumes", files=False)

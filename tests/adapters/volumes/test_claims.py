@@ -168,6 +168,20 @@ async def test_a_volume_with_a_nul_character_fails_its_mount(world: World) -> No
         await world.volumes.set_up(claimed())
 
 
+async def test_a_folder_of_the_agent_that_cannot_be_written_fails_the_mount_and_says_so(
+    world: World,
+) -> None:
+    pods = world.top / "root/pods"
+    pods.mkdir(parents=True)
+    world.kernel.mount("tmpfs", str(pods), "tmpfs", flags=1)
+    source = v1.NFSVolumeSource(server="127.0.0.1", path="/x")
+    with pytest.raises(MountFailed, match=r'for volume "n" : Read-only file system: .*/pods/'):
+        await world.volumes.set_up(a_pod(v1.Volume(name="n", nfs=source)))
+    bind(world, local(world.top))
+    with pytest.raises(MountFailed, match=r'for volume "pv0" : Read-only file system: .*/pods/'):
+        await world.volumes.set_up(claimed())
+
+
 async def test_mount_options_that_would_have_no_effect_are_refused(world: World) -> None:
     host = v1.HostPathVolumeSource(path=str(world.top))
     bind(world, v1.PersistentVolumeSpec(hostPath=host, mountOptions=["noatime"]))
