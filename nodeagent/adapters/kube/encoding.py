@@ -3,6 +3,7 @@
 import datetime
 import functools
 import re
+import sys
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -12,6 +13,7 @@ T = TypeVar("T")
 
 _MICRO: Final = ("renewTime", "acquireTime", "eventTime", "lastObservedTime")  # metav1.MicroTime
 _MENDS: Final = 64  # quirks mended in one object
+_DEEPEST: Final = 12_000  # values in one another; an API server takes 10000
 _PLACE: Final = re.compile(r" - at `\$(.*)`$")
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|(\[\.\.\.\])")
 
@@ -41,11 +43,9 @@ def decode(raw: bytes | msgspec.Raw, kind: type[T]) -> T:
     left out. Unreadable where nothing is left.
     """
     try:
-        one: Any = _decoder(cast(Any, kind)).decode(raw)
-    except msgspec.ValidationError:
-        one = _mended(raw, kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(str(error)) from error
+        one = _read(raw, kind)
+    except RecursionError:
+        one = _read_deep(raw, kind)
     metadata = getattr(one, "metadata", None)
     if isinstance(metadata, meta_v1.ObjectMeta):
         metadata.managedFields = None  # large, and nobody here asks who set which field
@@ -56,6 +56,31 @@ def encode(value: Any) -> bytes:
     """A body or a patch. Times get the digits that the server wants for their field."""
     plain = msgspec.to_builtins(value, builtin_types=(datetime.datetime,))
     return msgspec.json.encode(_timed(plain, ""))
+
+
+def _read(raw: bytes | msgspec.Raw, kind: Any) -> Any:
+    try:
+        return _decoder(kind).decode(raw)
+    except msgspec.ValidationError:
+        return _mended(raw, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def _read_deep(raw: bytes | msgspec.Raw, kind: Any) -> Any:
+    """The same of what is deeper than Python goes by itself.
+
+    Who may make a pod may have managedFields as deep as the server takes them, and must not be able
+    to hide all other pods of the node by that, or to end the agent.
+    """
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(usual + _DEEPEST)
+    try:
+        return _read(raw, kind)
+    except RecursionError as error:
+        raise Unreadable("it is too deep") from error
+    finally:
+        sys.setrecursionlimit(usual)
 
 
 @functools.cache
