@@ -5,12 +5,11 @@ from pathlib import Path
 
 from lightkube.models import core_v1 as v1
 
-from nodeagent.adapters.volumes import group_walk
 from nodeagent.adapters.volumes.base import Disks, HostFiles, Kernel, Place, Tell, silent
 from nodeagent.adapters.volumes.device import FOLDER, Devices
 from nodeagent.adapters.volumes.group_walk import Count, apply_group
 from nodeagent.adapters.volumes.local_device import LocalDevices
-from nodeagent.adapters.volumes.ownership import told_when_slow
+from nodeagent.adapters.volumes.ownership import give_apart, told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.aio.turns import Turns
 from nodeagent.core.claim_use import bind_flags
@@ -20,7 +19,6 @@ from nodeagent.model.desired import DesiredPod
 from nodeagent.model.launch import VolumePlace
 
 _REMOUNT_BIND = 32 | 4096
-_WALK = 600.0  # seconds for giving all files to a group where each call may hang
 
 
 class LocalVolume:
@@ -132,10 +130,9 @@ class LocalVolume:
         fresh = await self._files.bind(source, place.path, mounted=mounted, flags=bits)
         if not fresh or group is None:
             return
-        mismatch = int(_on_mismatch(pod))
-        file = group_walk.__file__
+        mismatch = _on_mismatch(pod)
         try:
-            await self._files.run_file(file, place.path, group, mismatch, deadline=_WALK)
+            await give_apart(self._files, place.path, group, on_mismatch_only=mismatch)
         except HostError:
             await self._files.unmount(place.path)
             raise

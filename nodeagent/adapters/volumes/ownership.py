@@ -5,7 +5,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nodeagent.adapters.volumes.base import Tell
+from nodeagent.adapters.volumes import group_walk
+from nodeagent.adapters.volumes.base import HostFiles, Tell
 from nodeagent.adapters.volumes.group_walk import Count
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.events import EventType, VolumeEvent
@@ -15,6 +16,7 @@ _ADVICE = (
     " https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"
     "#configure-volume-permission-and-ownership-change-policy-for-pods"
 )
+_LONGEST = 600.0  # seconds for all files where each call may hang
 _PATIENCE, _PERIOD = 30.0, 60.0  # seconds until a walk is told of, and again
 
 
@@ -37,3 +39,12 @@ def told_when_slow(tell: Tell, pod: DesiredPod, path: str) -> Iterator[Count]:
         yield count
     finally:
         timer.cancel()
+
+
+async def give_apart(files: HostFiles, path: str, group: int, *, on_mismatch_only: bool) -> None:
+    """As `apply_group`, by a process that can be left behind: for file systems that may hang.
+
+    HostError, also where it was not done within ten minutes.
+    """
+    file = group_walk.__file__
+    await files.run_file(file, path, group, int(on_mismatch_only), deadline=_LONGEST)

@@ -8,7 +8,14 @@ import pytest
 from lightkube.models import core_v1 as v1
 
 from nodeagent.adapters.volumes.base import place_of
-from nodeagent.errors import DriverFailed, MountFailed, NotSupported, SourceMissing, VolumeError
+from nodeagent.errors import (
+    DriverFailed,
+    HostError,
+    MountFailed,
+    NotSupported,
+    SourceMissing,
+    VolumeError,
+)
 from nodeagent.metrics import AgentMetrics
 from nodeagent.model.csi import TokenAudience
 from nodeagent.model.data import Secret
@@ -280,6 +287,33 @@ async def test_files_are_given_to_the_group_as_the_driver_says(
     async with running(world, disk):
         await up(world, pod_of(context=GROUP))
         assert ((disk.volume("h-1") / "file").stat().st_gid == 4321) is given
+        await world.volumes.tear_down(UID)
+
+
+async def test_files_on_a_server_are_given_to_the_group_by_another_process(
+    world: World, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that dies then takes no thread of the agent with it."""
+
+    async def may_hang(path: str) -> bool:
+        return True
+
+    async def dead(file: str, path: str, *more: int, deadline: float) -> None:
+        raise HostError(op="walk", target=path, detail="the file system did not answer")
+
+    monkeypatch.setattr(world.files, "may_hang", may_hang)
+    monkeypatch.delattr("nodeagent.adapters.volumes.csi.volume.apply_group")
+    rules(world, group_policy="File")
+    put(world)
+    disk.volume("h-1").mkdir()
+    (disk.volume("h-1") / "file").touch()
+    async with running(world, disk):
+        await up(world, pod_of(context=GROUP))
+        assert (disk.volume("h-1") / "file").stat().st_gid == 4321
+        await world.volumes.tear_down(UID)
+        monkeypatch.setattr(world.files, "run_file", dead)
+        with pytest.raises(VolumeError, match=r"applyFSGroup failed for vol h-1: .* did not"):
+            await up(world, pod_of(context=GROUP))
         await world.volumes.tear_down(UID)
 
 

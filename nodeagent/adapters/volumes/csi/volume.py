@@ -10,10 +10,10 @@ from nodeagent.adapters.volumes.csi.drivers import Drivers
 from nodeagent.adapters.volumes.csi.job import Job, inline_job, persistent_job
 from nodeagent.adapters.volumes.csi.lifecycle import Lifecycle
 from nodeagent.adapters.volumes.group_walk import Count, apply_group
-from nodeagent.adapters.volumes.ownership import told_when_slow
+from nodeagent.adapters.volumes.ownership import give_apart, told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.csi import EPHEMERAL, PERSISTENT, refuses_mode
-from nodeagent.errors import MountFailed
+from nodeagent.errors import HostError, MountFailed
 from nodeagent.model.csi import CsiDriverRules
 from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
@@ -177,8 +177,11 @@ class CsiVolume:
 
         try:
             with told_when_slow(self._facts.tell, job.pod, path) as count:
-                await self._threads.run(give, count)
-        except OSError as error:
+                if await self._files.may_hang(path):  # the driver may have mounted a server's
+                    await give_apart(self._files, path, group, on_mismatch_only=on_mismatch)
+                else:
+                    await self._threads.run(give, count)
+        except (OSError, HostError) as error:
             detail = f"applyFSGroup failed for vol {job.record.handle}: {error}"
             raise MountFailed(op="give to group", target=path, detail=detail) from error
 
