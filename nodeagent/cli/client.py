@@ -243,9 +243,16 @@ def asks_agent(command: Callable[P, R]) -> Callable[P, R]:
             fail(error.message, code=FAILED)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
-        except BrokenPipeError:
-            # Whoever read us has seen enough; nothing more may be written, not even at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # whoever read us has seen enough
+            _write_no_more()
             raise SystemExit(0) from None
+        except OSError as error:  # a full disk that the output goes to, for one
+            _write_no_more()
+            fail(str(error))
 
     return wrapped
+
+
+def _write_no_more() -> None:
+    """Nothing more goes to standard output, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,5 +1,6 @@
 """`nodeagent top`: who uses the node's CPU, memory and network now."""
 
+import math
 import os
 import sys
 import time
@@ -106,6 +107,8 @@ def top(
     of what it can give to pods. CPU and network are averages of about the last second, with
     --watch since the reading before.
     """
+    if math.isnan(interval):
+        raise click.UsageError("--interval: nan is no number of seconds")
     if what in NODE and any(chosen[key] for key in _ABOUT_PODS):  # type: ignore[literal-required]
         raise click.UsageError(f"`top {what}` is about no pod: leave out -n, -A, -l, --containers")
     asking = _Asking(Client(socket), chosen)

@@ -28,14 +28,16 @@ async def nodeagent(*words: str, socket: Path) -> Ran:
     return Ran(process.returncode, out.decode(), err.decode())
 
 
-async def start(*words: str, socket: Path) -> asyncio.subprocess.Process:
+async def start(
+    *words: str, socket: Path, stdout: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
     """Start `nodeagent ...`."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         PROGRAM,
         *words,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
         env={"NODEAGENT_SOCKET": str(socket), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
     )

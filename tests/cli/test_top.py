@@ -1,6 +1,7 @@
 """`nodeagent top` against an agent on a real socket, with pipes and on a terminal."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -172,7 +173,8 @@ async def test_documents_have_every_figure(node: MeasuredNode) -> None:
 
 
 async def test_wrong_usage_is_told(node: MeasuredNode) -> None:
-    for words in (("node", "-n", "x"), ("nobody",), ("--sort", "age"), ("-w", "--interval", "0.1")):
+    wrong = [("node", "-n", "x"), ("nobody",), ("--sort", "age")]
+    for words in (*wrong, *(("-w", "--interval", one) for one in ("0.1", "nan", "inf"))):
         ran = await nodeagent("top", *words, socket=node.socket)
         assert (ran.code, ran.out) == (2, ""), words
     assert "about no pod" in (await nodeagent("top", "node", "-A", socket=node.socket)).err
@@ -299,3 +301,15 @@ async def test_an_agent_that_goes_away_amid_its_answer_is_told_in_a_line(tmp_pat
         ran = await nodeagent("top", socket=path)
     assert ran.code == 3
     assert ran.err == f"nodeagent: the agent at {path} broke off its answer: it was stopped\n"
+
+
+async def test_an_output_that_takes_no_more_is_told_in_a_line(node: MeasuredNode) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        async with serving(node):
+            process = await start("top", socket=node.socket, stdout=full)
+            _, err = await process.communicate()
+    finally:
+        os.close(full)
+    assert process.returncode == 1
+    assert err == b"nodeagent: [Errno 28] No space left on device\n"
