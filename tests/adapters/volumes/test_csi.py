@@ -123,6 +123,10 @@ async def test_secrets_go_where_they_belong_and_a_missing_one_is_named(
     async with running(world, disk):
         with pytest.raises(SourceMissing, match='NodeStageSecretRef safe/stage: secret "stage"'):
             await up(world, pod_of())
+        binary = Secret(namespace="safe", name="stage", data={"key": b"\xff"})
+        world.data.put(binary)
+        with pytest.raises(MountFailed, match="a value that is not UTF-8"):
+            await up(world, pod_of())
         for name in ("stage", "publish"):
             data = {"key": name.encode()}
             world.data.put(Secret(namespace="safe", name=name, data=data))

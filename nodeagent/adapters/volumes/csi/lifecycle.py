@@ -207,7 +207,11 @@ class Lifecycle:
         if found is None:
             detail = f'failed to get {what} {namespace}/{name}: secret "{name}" not found'
             raise SourceMissing(op="read", target=name, detail=detail)
-        return {key: value.decode(errors="surrogateescape") for key, value in found.data.items()}
+        try:
+            return {key: value.decode() for key, value in found.data.items()}
+        except UnicodeDecodeError as error:
+            detail = f"{what} {namespace}/{name} has a value that is not UTF-8, as CSI wants it"
+            raise MountFailed(op="read", target=name, detail=detail) from error
 
     async def _tokens(self, job: Job) -> dict[str, Token]:
         found: dict[str, Token] = {}
