@@ -36,7 +36,7 @@ def read_config(data: bytes, *, legacy: bool, secret: SecretName | None = None) 
     """
     try:
         document = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Wallet(problems=(f"it is no JSON: {error}",))
     entries = document if legacy else document.get("auths") if isinstance(document, dict) else None
     if entries is None and isinstance(document, dict):

@@ -99,6 +99,7 @@ def test_an_entry_for_a_helper_is_no_credential() -> None:
     ("data", "problem"),
     [
         (b"{", "no JSON"),
+        (b'{"auths":' * 5000 + b"{}" + b"}" * 5000, "no JSON"),
         (b'{"auths": []}', "keyed by registry"),
         (config(**{"r.io": {"auth": "!"}}), "no base64"),
         (config(**{"r.io": {"auth": base64.b64encode(b"x").decode()}}), "no colon"),
