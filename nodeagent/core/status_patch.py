@@ -20,8 +20,9 @@ _THEIRS: Final = (  # fields of status that a node does not write
     "extendedResourceClaimStatus",
     "nodeAllocatableResourceClaimStatuses",
 )
-# Of a container's status, also where they say nothing; clients count on them.
-_NEEDED: Final = ("image", "imageID", "resources")
+# Of a container's status, also where they say nothing, for clients count on them; and what tells
+# conditions apart.
+_NEEDED: Final = ("image", "imageID", "resources", "type")
 _QUICK: Final = ("phase", "reason")
 
 

@@ -69,6 +69,12 @@ def test_times_of_conditions_stay_until_they_turn_and_the_start_stays() -> None:
     }
 
 
+def test_a_condition_of_somebody_without_a_type_is_left_alone() -> None:
+    pod = known(phase="Pending", conditions=[condition("")])
+    patch = status_change(pod, v1.PodStatus(phase="Running"))
+    assert patch == {"metadata": {"uid": "u1"}, "status": {"phase": "Running"}}
+
+
 def test_conditions_and_fields_of_others_stay_and_ours_go_when_they_no_longer_hold() -> None:
     pod = known(
         phase="Running",
