@@ -198,9 +198,10 @@ class PodMetrics:
         self._start_total.observe(seconds)
         if stateful:
             return
-        self._start_sli.observe(seconds - without)
+        own = max(seconds - without, 0.0)  # creation is told by another machine's clock
+        self._start_sli.observe(own)
         if first_with_network:
-            self._first.set(seconds - without)
+            self._first.set(own)
 
     def told(self, seconds: float) -> None:
         """A change of a pod's status reached the API server."""

@@ -206,6 +206,13 @@ async def test_the_start_of_a_pod_is_measured_once_and_not_for_pods_of_an_earlie
         assert value(node.metrics, name) == 0
 
 
+def test_a_clock_of_the_server_that_is_ahead_makes_no_time_negative() -> None:
+    metrics = AgentMetrics()
+    metrics.pods.started(1.0, without=7.0, stateful=False, first_with_network=True)
+    assert value(metrics, "kubelet_pod_start_sli_duration_seconds_sum") == 0
+    assert value(metrics, "kubelet_first_network_pod_start_sli_duration_seconds") == 0
+
+
 async def test_a_pod_with_storage_of_its_own_is_no_part_of_the_goal() -> None:
     claim = v1.PersistentVolumeClaimVolumeSource(claimName="c")
     volume = v1.Volume(name="v", persistentVolumeClaim=claim)
