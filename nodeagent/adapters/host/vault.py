@@ -37,15 +37,21 @@ class SealedVault:
     """Implements the engine's `Vault`: one file an object under `<root>/api-data`.
 
     The key is 32 random bytes in `key`, a file that only root may read, made when it is first
-    needed; it must not lie below `root`, whose copies are then worth nothing without it. Names of
-    objects do not show either: files are named by a keyed hash of them. What every pod may know is
-    only written down, so that the cipher (8 MB) is loaded where it is needed.
+    needed; copies of `root` are worth nothing without it, unless it lies there, of which the log
+    warns. Names of objects do not show either: files are named by a keyed hash of them. What every
+    pod may know is only written down, so that the cipher (8 MB) is loaded where it is needed.
     """
 
     def __init__(self, root: str, *, key: Path, threads: Threads) -> None:
         self._home, self._key_file = f"{root.rstrip('/')}/api-data", key
         self._threads = threads
         self._key = b""
+        if key.is_relative_to(root):
+            _log.warning(
+                "the key of secrets that are kept for a reboot lies beside them",
+                key=str(key),
+                fix=f"put the kubeconfig (--kubeconfig) outside of {root}",
+            )
 
     async def load(self) -> tuple[Kept, ...]:
         """See `Vault`."""

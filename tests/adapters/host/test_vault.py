@@ -146,3 +146,15 @@ async def test_without_a_folder_nothing_is_known(tmp_path: Path) -> None:
     assert await vault.load() == ()
     await vault.keep_only(frozenset())
     assert not (tmp_path / "root").exists()
+
+
+def test_a_key_beside_what_it_seals_is_warned_of(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        a_vault(tmp_path)
+        a_vault(tmp_path, "root-of-another/data.key")
+    assert logs == []
+    with capture_logs() as logs:
+        a_vault(tmp_path, "root/pki/data.key")
+    assert [(one["log_level"], one["key"]) for one in logs] == [
+        ("warning", str(tmp_path / "root/pki/data.key"))
+    ]
