@@ -1,5 +1,6 @@
 """Waits for an agent that was started to say that it is well."""
 
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,8 @@ def wait_healthy(listener: Listener, *, patience: float = PATIENCE) -> None:
             said = error.read().decode(errors="replace").strip() or str(error)
         except OSError as error:
             said = str(error)
+        except http.client.HTTPException as error:  # somebody else listens there
+            said = f"no answer in HTTP: {error or type(error).__name__}"
         if time.monotonic() >= end:
             detail = f"not healthy within {patience:.0f} s: {said}; journalctl -u nodeagent"
             raise JoinError(op="start the agent", target=url, detail=detail)

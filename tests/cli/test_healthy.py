@@ -59,3 +59,20 @@ def test_one_that_is_not_there_is_told() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(JoinError, match="refused"):
             wait_healthy(Listener(address="127.0.0.1", port=port), patience=0.0)
+
+
+def test_a_stranger_on_the_port_that_speaks_no_http_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+
+        def greet() -> None:
+            client, _ = stranger.accept()
+            with client:
+                client.recv(1000)
+                client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        place = Listener(address="127.0.0.1", port=stranger.getsockname()[1])
+        with pytest.raises(JoinError, match="no answer in HTTP: SSH-2.0"):
+            wait_healthy(place, patience=0.0)
+        thread.join()
