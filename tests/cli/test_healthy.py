@@ -73,6 +73,6 @@ def test_a_stranger_on_the_port_that_speaks_no_http_is_told() -> None:
         thread = threading.Thread(target=greet)
         thread.start()
         place = Listener(address="127.0.0.1", port=stranger.getsockname()[1])
-        with pytest.raises(JoinError, match="no answer in HTTP: SSH-2.0"):
+        with pytest.raises(JoinError, match=r"no answer in HTTP: SSH-2\.0"):
             wait_healthy(place, patience=0.0)
         thread.join()
