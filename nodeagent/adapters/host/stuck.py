@@ -55,7 +55,7 @@ class CarefulFiles:
         programs: str = PROGRAMS,
         mountinfo: str = "/proc/self/mountinfo",
     ) -> None:
-        self._threads = threads
+        self._threads, self._long = threads, Threads(2, name="long-files")
         self._kernel = kernel
         self._deadline = deadline
         self._programs = programs
@@ -130,6 +130,10 @@ class CarefulFiles:
         """`source` is bind mounted at `target`, a folder, with these flags; whether that is new."""
         order = Order("bind", source, (target, int(mounted), flags))
         return bool(await self._in_process(order))
+
+    async def at_length(self, call: Callable[[], None]) -> None:
+        """Call what may take long in a thread that nothing else waits for. See `Threads.run`."""
+        await self._long.run(call)
 
     async def run_file(self, file: str, path: str, *more: int, deadline: float) -> None:
         """Run a file of ours, which imports nothing of the agent, on `path`, by a deadline."""

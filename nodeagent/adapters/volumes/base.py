@@ -1,5 +1,6 @@
 """What a kind of volume is, and what the kinds need of the host."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -231,6 +232,12 @@ class HostFiles(Protocol):
     async def bind(self, source: str, target: str, *, mounted: bool, flags: int) -> bool:
         """`source` is bind mounted at `target`, a folder, with these flags of mount(2), and
         nothing else is (`mounted`: something is now). Says whether that is new.
+        """
+        ...
+
+    async def at_length(self, call: Callable[[], None]) -> None:
+        """Call what may take long where nothing else waits for it to be done. Ends as
+        `Threads.run` does.
         """
         ...
 

@@ -1,6 +1,7 @@
 """local: a folder or a block device of this node, as a PersistentVolume only."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from lightkube.models import core_v1 as v1
@@ -117,9 +118,10 @@ class LocalVolume:
         if await self._files.may_hang(source):
             await self._show_carefully(pod, source, place, bits=bits, group=group)
         else:
-            with told_when_slow(self._tell, pod, place.path) as count:
-                what = (source, place.path, bits)
-                await self._threads.run(self._bind, pod, what, group, count)
+            left = await self._threads.run(self._bind, source, place, bits, group is not None)
+            if left and group is not None:
+                with told_when_slow(self._tell, pod, place.path) as count:
+                    await self._files.at_length(partial(self._give, pod, place, group, count))
         return VolumePlace(host_path=place.path, read_only=read_only, relabel=True)
 
     async def _show_carefully(
@@ -127,8 +129,11 @@ class LocalVolume:
     ) -> None:
         """As `_bind`, by processes that can be left behind."""
         mounted = await self._threads.run(self._prepare, place.path)
+        if group is not None and not mounted:
+            await self._threads.run(_make_mark, place)
         fresh = await self._files.bind(source, place.path, mounted=mounted, flags=bits)
-        if not fresh or group is None:
+        left = fresh or await self._threads.run(_mark(place).exists)
+        if group is None or not left:
             return
         mismatch = _on_mismatch(pod)
         try:
@@ -136,6 +141,7 @@ class LocalVolume:
         except HostError:
             await self._files.unmount(place.path)
             raise
+        await self._files.remove_tree(place.meta)
 
     def _prepare(self, path: str) -> bool:
         """Make the folder; whether something is mounted there, found without touching it."""
@@ -145,26 +151,40 @@ class LocalVolume:
         _make_folder(path)
         return False
 
-    def _bind(
-        self, pod: DesiredPod, what: tuple[str, str, int], group: int | None, count: Count
-    ) -> None:
-        source, target, bits = what
+    def _bind(self, source: str, place: Place, bits: int, to_give: bool) -> bool:
+        """`source` is mounted at the place; whether its files are still to be given to a group."""
+        target, mark = place.path, _mark(place)
         if self._kernel.is_mount(target):
             if os.path.samestat(Path(source).stat(), Path(target).stat()):
-                return
+                return mark.exists()
             self._kernel.unmount(target)
         _make_folder(target)
+        if to_give:
+            _make_mark(place)
         self._kernel.bind(source, target)
         if bits:
             self._kernel.mount(source, target, "", flags=_REMOUNT_BIND | bits)
-        if group is None:
-            return
+        return to_give
+
+    def _give(self, pod: DesiredPod, place: Place, group: int, count: Count) -> None:
+        target = place.path
         try:
             apply_group(target, group, on_mismatch_only=_on_mismatch(pod), count=count)
+            _mark(place).unlink(missing_ok=True)
         except OSError as error:
             self._kernel.unmount(target)
             detail = f"{error.strerror}: {error.filename}"
-            raise MountFailed(op="change group of", target=source, detail=detail) from error
+            raise MountFailed(op="change group of", target=target, detail=detail) from error
+
+
+def _mark(place: Place) -> Path:
+    """Is there while the files of what is mounted are still to be given to the pod's group."""
+    return Path(place.meta, "giving")
+
+
+def _make_mark(place: Place) -> None:
+    Path(place.meta).mkdir(mode=0o750, parents=True, exist_ok=True)
+    _mark(place).touch(mode=0o640)
 
 
 def _make_folder(path: str) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from nodeagent.model.data import Claim, PersistentVolume
 from nodeagent.model.desired import DesiredPod
 from nodeagent.model.ids import PodUid
 from nodeagent.model.launch import VolumePlace
-from tests.adapters.volumes.world import UID, World, a_pod, empty, needs_root
+from tests.adapters.volumes.world import UID, Killed, World, a_pod, empty, needs_root
 
 pytestmark = needs_root
 
@@ -84,12 +85,63 @@ async def test_a_local_folder_is_given_to_the_pods_group(world: World) -> None:
     disk.mkdir()
     (disk / "file").touch()
     bind(world, local(disk))
-    pod = claimed()
-    spec = msgspec.structs.replace(pod.spec, securityContext=v1.PodSecurityContext(fsGroup=4321))
-    pod = msgspec.structs.replace(pod, pod=msgspec.structs.replace(pod.pod, spec=spec))
+    pod = grouped(claimed())
     await world.volumes.set_up(pod)
     assert ((disk / "file").stat().st_gid, disk.stat().st_gid) == (4321, 4321)
     assert disk.stat().st_mode & stat.S_ISGID
+
+
+async def test_files_are_given_to_the_group_also_where_an_earlier_agent_was_killed_over_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    folder = world.top / "disk"
+    folder.mkdir()
+    (folder / "file").touch()
+    bind(world, local(folder))
+    pod = grouped(claimed())
+    with monkeypatch.context() as patch:
+        patch.setattr("nodeagent.adapters.volumes.local.apply_group", killed)
+        with pytest.raises(Killed):
+            await world.volumes.set_up(pod)
+    assert len(world.mounts()) == 1
+    await world.volumes.set_up(pod)
+    assert (folder / "file").stat().st_gid == 4321
+    os.chown(folder / "file", -1, 0)  # by the pod: what is given is left as it is
+    await world.volumes.set_up(pod)
+    assert (folder / "file").stat().st_gid == 0
+    await world.volumes.tear_down(UID)
+    assert world.mounts() == []
+
+
+async def test_giving_large_volumes_to_groups_leaves_the_agents_threads_free(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: object, **__: object) -> None:
+        begun.release()
+        go_on.wait()
+
+    monkeypatch.setattr("nodeagent.adapters.volumes.local.apply_group", slow)
+    bind(world, local(world.top))
+    pods = [grouped(msgspec.structs.replace(claimed(), uid=PodUid(f"u{n}"))) for n in range(4)]
+    async with asyncio.TaskGroup() as group:
+        for pod in pods:
+            group.create_task(world.volumes.set_up(pod))
+        await asyncio.to_thread(begun.acquire)
+        for _ in range(4):
+            await world.threads.run(int)
+        go_on.set()
+    for pod in pods:
+        await world.volumes.tear_down(pod.uid)
+
+
+def grouped(pod: DesiredPod) -> DesiredPod:
+    spec = msgspec.structs.replace(pod.spec, securityContext=v1.PodSecurityContext(fsGroup=4321))
+    return msgspec.structs.replace(pod, pod=msgspec.structs.replace(pod.pod, spec=spec))
 
 
 async def test_a_host_path_volume_is_checked_and_mounted_as_it_is(world: World) -> None:

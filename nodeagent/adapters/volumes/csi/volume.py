@@ -1,6 +1,7 @@
 """csi: volumes that a driver on the node mounts, of a claim or written in the pod itself."""
 
 from collections.abc import Callable
+from functools import partial
 
 from lightkube.models import core_v1 as v1
 
@@ -9,7 +10,7 @@ from nodeagent.adapters.volumes.csi.base import CsiFacts
 from nodeagent.adapters.volumes.csi.drivers import Drivers
 from nodeagent.adapters.volumes.csi.job import Job, inline_job, persistent_job
 from nodeagent.adapters.volumes.csi.lifecycle import Lifecycle
-from nodeagent.adapters.volumes.group_walk import Count, apply_group
+from nodeagent.adapters.volumes.group_walk import apply_group
 from nodeagent.adapters.volumes.ownership import give_apart, told_when_slow
 from nodeagent.aio.threads import Threads
 from nodeagent.core.csi import EPHEMERAL, PERSISTENT, refuses_mode
@@ -48,7 +49,7 @@ class CsiVolume:
         node: Callable[[], str],
     ) -> None:
         self._facts, self._drivers, self._node = facts, drivers, node
-        self._files, self._threads = files, threads
+        self._files = files
         self._lifecycle = Lifecycle(
             root,
             drivers=drivers,
@@ -172,15 +173,13 @@ class CsiVolume:
         group = context.fsGroup
         path = f"{job.place.path}/mount"
 
-        def give(count: Count) -> None:
-            apply_group(path, group, on_mismatch_only=on_mismatch, count=count)
-
         try:
             with told_when_slow(self._facts.tell, job.pod, path) as count:
                 if await self._files.may_hang(path):  # the driver may have mounted a server's
                     await give_apart(self._files, path, group, on_mismatch_only=on_mismatch)
                 else:
-                    await self._threads.run(give, count)
+                    give = partial(apply_group, path, group, on_mismatch_only=on_mismatch)
+                    await self._files.at_length(partial(give, count=count))
         except (OSError, HostError) as error:
             detail = f"applyFSGroup failed for vol {job.record.handle}: {error}"
             raise MountFailed(op="give to group", target=path, detail=detail) from error
