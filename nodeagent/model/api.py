@@ -1,7 +1,8 @@
 """Kinds of objects of the Kubernetes API, and what a watch of them tells: values only."""
 
 import enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from lightkube.models import (
@@ -15,7 +16,11 @@ from lightkube.models import (
     storage_v1,
 )
 
+from nodeagent.errors import ApiInvalid
+
 T = TypeVar("T")
+
+_PLAIN: Final = "!$&'()*+,:;=@"  # what a part of a path may hold as it is
 
 
 class ApiKind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -38,11 +43,20 @@ class ApiKind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         return self.type.__name__
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The path of a collection, an object or a subresource of one."""
+        """The path of a collection, an object or a subresource of one.
+
+        Pods may refer to objects by names that no object can have, for the server does not look at
+        all of them. ApiInvalid for those that would lead elsewhere; the others are escaped.
+        Source: client-go's IsValidPathSegmentName.
+        """
+        for given in (namespace, name):
+            if given in (".", "..") or "/" in given or "%" in given:
+                detail = f'invalid resource name "{given}": may not be . or .., or contain / or %'
+                raise ApiInvalid(op="address", target=self.plural, detail=detail)
         parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         if namespace and self.namespaced:
-            parts += ["namespaces", namespace]
-        parts += [part for part in (self.plural, name, subresource) if part]
+            parts += ["namespaces", quote(namespace, safe=_PLAIN)]
+        parts += [part for part in (self.plural, quote(name, safe=_PLAIN), subresource) if part]
         return "/" + "/".join(parts)
 
 
