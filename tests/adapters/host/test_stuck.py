@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,22 @@ def dead(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     with dead_mount(place):
         yield place
+
+
+async def test_what_takes_long_leaves_the_threads_to_the_others(
+    threads: Threads, tmp_path: Path
+) -> None:
+    files, go_on = careful(threads, tmp_path), threading.Event()
+
+    def wait() -> None:
+        go_on.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(files.at_length(wait))
+        await asyncio.sleep(0)  # they are in their threads, or wait for one
+        assert await threads.run(lambda: "free") == "free"
+        go_on.set()
 
 
 @needs_fuse

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import stat
-import threading
 import time
 from pathlib import Path
 
@@ -91,21 +90,17 @@ async def test_a_local_folder_is_given_to_the_pods_group(world: World) -> None:
     assert disk.stat().st_mode & stat.S_ISGID
 
 
-async def test_files_are_given_to_the_group_also_where_an_earlier_agent_was_killed_over_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
+async def test_files_are_given_to_the_group_also_where_an_earlier_agent_was_killed_before(
+    world: World,
 ) -> None:
-    def killed(*_: object, **__: object) -> None:
-        raise Killed
-
     folder = world.top / "disk"
     folder.mkdir()
     (folder / "file").touch()
     bind(world, local(folder))
     pod = grouped(claimed())
-    with monkeypatch.context() as patch:
-        patch.setattr("nodeagent.adapters.volumes.local.apply_group", killed)
-        with pytest.raises(Killed):
-            await world.volumes.set_up(pod)
+    world.kernel.die_at, world.kernel.after = 1, True
+    with pytest.raises(Killed):
+        await world.volumes.set_up(pod)
     assert len(world.mounts()) == 1
     await world.volumes.set_up(pod)
     assert (folder / "file").stat().st_gid == 4321
@@ -114,29 +109,6 @@ async def test_files_are_given_to_the_group_also_where_an_earlier_agent_was_kill
     assert (folder / "file").stat().st_gid == 0
     await world.volumes.tear_down(UID)
     assert world.mounts() == []
-
-
-async def test_giving_large_volumes_to_groups_leaves_the_agents_threads_free(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, go_on = threading.Semaphore(0), threading.Event()
-
-    def slow(*_: object, **__: object) -> None:
-        begun.release()
-        go_on.wait()
-
-    monkeypatch.setattr("nodeagent.adapters.volumes.local.apply_group", slow)
-    bind(world, local(world.top))
-    pods = [grouped(msgspec.structs.replace(claimed(), uid=PodUid(f"u{n}"))) for n in range(4)]
-    async with asyncio.TaskGroup() as group:
-        for pod in pods:
-            group.create_task(world.volumes.set_up(pod))
-        await asyncio.to_thread(begun.acquire)
-        for _ in range(4):
-            await world.threads.run(int)
-        go_on.set()
-    for pod in pods:
-        await world.volumes.tear_down(pod.uid)
 
 
 def grouped(pod: DesiredPod) -> DesiredPod:

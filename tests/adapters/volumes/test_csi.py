@@ -306,7 +306,13 @@ async def test_files_on_a_server_are_given_to_the_group_by_another_process(
         raise HostError(op="walk", target=path, detail="the file system did not answer")
 
     monkeypatch.setattr(world.files, "may_hang", may_hang)
-    monkeypatch.delattr("nodeagent.adapters.volumes.csi.volume.apply_group")
+    run_file, walks = world.files.run_file, list[str]()
+
+    async def counted(file: str, path: str, *more: int, deadline: float) -> None:
+        walks.append(path)
+        await run_file(file, path, *more, deadline=deadline)
+
+    monkeypatch.setattr(world.files, "run_file", counted)
     rules(world, group_policy="File")
     put(world)
     disk.volume("h-1").mkdir()
@@ -314,6 +320,7 @@ async def test_files_on_a_server_are_given_to_the_group_by_another_process(
     async with running(world, disk):
         await up(world, pod_of(context=GROUP))
         assert (disk.volume("h-1") / "file").stat().st_gid == 4321
+        assert walks == [f"{world.pod_folder}/volumes/kubernetes.io~csi/pv0/mount"]
         await world.volumes.tear_down(UID)
         monkeypatch.setattr(world.files, "run_file", dead)
         with pytest.raises(VolumeError, match=r"applyFSGroup failed for vol h-1: .* did not"):
