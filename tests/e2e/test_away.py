@@ -12,10 +12,11 @@ from tests.e2e.member import Member, running_member
 from tests.e2e.pods import IDLE, Document, container, pod, ready
 from tests.e2e.rebooting import reboot
 from tests.e2e.runtime import Runtime
-from tests.e2e.test_membership import delete, told
+from tests.e2e.test_membership import delete, events, told
 
 MANY = 6
 SECRET = "tr0ub4dor-and-3"
+EVENTS = "/api/v1/namespaces/default/events"
 READ = 'echo "$(cat /config/text) $(cat /secret/word) $TEXT $WORD"'
 
 
@@ -123,6 +124,7 @@ def test_pods_outlive_the_server_and_a_reboot_without_it_and_then_all_is_told(
     delete(cluster, "leaves", grace=1)
     cluster.put({**pod("comes"), "metadata": {"name": "comes", "namespace": "default"}})
     began = cluster.do(lambda one: len(one.server.parts.seen))
+    events_before = len(events(cluster))
     cluster.do(lambda one: one.server.start())
 
     def caught_up() -> bool:
@@ -138,7 +140,10 @@ def test_pods_outlive_the_server_and_a_reboot_without_it_and_then_all_is_told(
 
     member.until(caught_up, what="everything to be told and done")
     member.until(lambda: member.condition("Ready") == "True", what="a ready node")
-    asked = cluster.do(lambda one: one.server.parts.seen[began:])
+    seen = cluster.do(lambda one: one.server.parts.seen[began:])
+    asked = [one for one in seen if (one.method, one.path) != ("POST", EVENTS)]
+    posted = len(seen) - len(asked)
+    assert posted <= len(events(cluster)) - events_before, "each event of the outage is told once"
     written = Counter((one.method, one.path) for one in asked if one.method != "GET")
     often = {what: n for what, n in written.items() if n > 4 and "/ill/" not in what[1]}
     assert not often, "nothing is written over and over"

@@ -190,11 +190,16 @@ def readiness(cluster: RunningCluster) -> Document:
     return next((c for c in status.get("conditions") or () if c["type"] == "Ready"), {})
 
 
-def reasons(cluster: RunningCluster) -> set[str]:
-    """Those of all events."""
+def events(cluster: RunningCluster) -> list[Document]:
+    """All that the API has been told."""
     kind = kind_named("v1", "Event")
     assert kind is not None
-    return cluster.do(lambda inside: {one["reason"] for one in inside.store.list(kind).items})
+    return cluster.do(lambda inside: list(inside.store.list(kind).items))
+
+
+def reasons(cluster: RunningCluster) -> set[str]:
+    """Those of all events."""
+    return {one["reason"] for one in events(cluster)}
 
 
 def delete(cluster: RunningCluster, name: str, *, grace: int) -> None:
