@@ -100,8 +100,9 @@ def biggest_images(images: Iterable[SeenImage], *, most: int) -> tuple[SeenImage
 
 
 def _image(image: SeenImage) -> v1.ContainerImage:
+    """Without a name or a size the field is absent, as the API gives it back."""
     names = [*image.digests, *image.tags][:MOST_NAMES]
-    return v1.ContainerImage(names=names, sizeBytes=image.size_bytes)
+    return v1.ContainerImage(names=names or None, sizeBytes=image.size_bytes or None)
 
 
 def _amounts(amounts: Mapping[str, int]) -> dict[str, str]:

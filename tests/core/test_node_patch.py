@@ -14,8 +14,9 @@ from nodeagent.core.node_patch import (
     turns,
 )
 from nodeagent.model.events import EventType
+from nodeagent.model.ids import ImageRef
 from nodeagent.model.node import Pressure
-from nodeagent.model.observed import RuntimeHealth, RuntimeInfo
+from nodeagent.model.observed import RuntimeHealth, RuntimeInfo, SeenImage
 from tests.fakes.node import FACTS
 
 WELL = RuntimeHealth(runtime_ready=True, network_ready=True)
@@ -133,3 +134,14 @@ def test_a_reboot_and_a_cordon_are_worth_an_event() -> None:
     cordoned = msgspec.structs.replace(first, spec=v1.NodeSpec(unschedulable=True))
     assert [r for _, r, _ in turns(first, cordoned, name="n1")] == ["NodeNotSchedulable"]
     assert [r for _, r, _ in turns(cordoned, first, name="n1")] == ["NodeSchedulable"]
+
+
+def test_an_image_without_a_name_or_a_size_is_no_change_once_it_was_told() -> None:
+    images = (SeenImage(ref=ImageRef("a"), size_bytes=7), SeenImage(ref=ImageRef("b")))
+    reading = msgspec.structs.replace(READING, images=images)
+    node = told(reading, new_node(WISH, READING, now=5.0))
+    assert node.status is not None
+    given_back = [v1.ContainerImage(names=None, sizeBytes=7), v1.ContainerImage(names=None)]
+    status = msgspec.structs.replace(node.status, images=given_back)
+    node = msgspec.structs.replace(node, status=status)
+    assert status_change(node, reading, now=20.0, whole=False) == {}
