@@ -199,10 +199,11 @@ def _stay(agent: subprocess.Popen[bytes], place: Place) -> int:
         print()
         with step("Stopping the agent"):
             _end_agent(agent)
-        print("The pods go on running. `make run` takes them up again, `make stop` removes them.")
-        return 0
+        code = 0
     if code:
         raise Failure(f"the agent ended with {code}; the last of {place.log}:\n{_tail(place.log)}")
+    print("The agent has ended. The pods go on running: `make run` takes them up again,")
+    print("`make stop` removes them.")
     return 0
 
 
